@@ -1,0 +1,147 @@
+"""Say what is wrong with a policy, a host or a plan: places, rules, findings, exit statuses."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is; only an error stops the pipeline."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Profile(IntEnum):
+    """How strict a run is; a rule of a stricter profile is silent in a laxer one."""
+
+    BASIC = 1
+    SAFETY = 2
+    PRODUCTION = 3
+
+
+class ExitStatus(IntEnum):
+    """What the process tells its caller; 2 and 64 never mix."""
+
+    DONE = 0
+    BUG = 1
+    CHANGES = 2
+    INVALID = 3
+    STOPPED = 4
+    UNREACHABLE = 5
+    REFUSED = 6
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A place in a file.
+
+    Args:
+        path: As the user named it, or relative to the working directory.
+        line: Counted from 1; 0 when the finding is about the file as a whole.
+        column: Counted from 1.
+    """
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a finding is about, beside its place in a file."""
+
+    host: str = ""
+    device: str = ""
+    facts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that can be wrong, and the authority that says so.
+
+    Args:
+        id: FP and three digits; the first digit names the floor.
+        name: Words joined by dashes, stable: exceptions and filters use it.
+        severity: Of its findings.
+        text: What is demanded and why, in a sentence or two.
+        source: Manual section, kernel file, libvirt page or section of our own documentation.
+        profile: The laxest profile in which the rule speaks.
+        production: Its severity in the production profile, where that differs.
+    """
+
+    id: str
+    name: str
+    severity: Severity
+    text: str
+    source: str
+    profile: Profile = Profile.BASIC
+    production: Severity | None = None
+
+    def at(
+        self, span: Span, *, why: str, fix: str, subject: Subject = Subject()
+    ) -> "Diagnostic":
+        """Return a finding of this rule."""
+        return Diagnostic(span, self, why, fix, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A finding: where, which rule, the values that disagree, and what to do."""
+
+    span: Span
+    rule: Rule
+    why: str
+    fix: str
+    subject: Subject = Subject()
+
+    def severity(self, profile: Profile = Profile.BASIC) -> Severity:
+        """Return how bad it is under a profile."""
+        if profile is Profile.PRODUCTION and self.rule.production:
+            return self.rule.production
+        return self.rule.severity
+
+    @property
+    def order(self) -> tuple[Span, str, str, str, str]:
+        """The key that findings are sorted by."""
+        return (self.span, self.rule.id, self.subject.host, self.subject.device, self.why)
+
+
+class FleetPolicyError(Exception):
+    """A stage has no product; the findings say why.
+
+    Args:
+        diagnostics: At least one finding of severity error.
+        status: The exit status this stop deserves.
+    """
+
+    def __init__(
+        self, *diagnostics: Diagnostic, status: ExitStatus = ExitStatus.INVALID
+    ) -> None:
+        super().__init__("; ".join(f"{item.span}: {item.rule.name}" for item in diagnostics))
+        self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.order))
+        self.status = status
+
+
+def errors(
+    diagnostics: tuple[Diagnostic, ...], profile: Profile = Profile.BASIC
+) -> tuple[Diagnostic, ...]:
+    """Return the findings that stop the pipeline under a profile."""
+    return tuple(item for item in diagnostics if item.severity(profile) is Severity.ERROR)
+
+
+def spoken(
+    diagnostics: tuple[Diagnostic, ...], profile: Profile
+) -> tuple[Diagnostic, ...]:
+    """Return the findings that a profile lets through, sorted."""
+    return tuple(
+        sorted(
+            (item for item in diagnostics if item.rule.profile <= profile),
+            key=lambda item: item.order,
+        )
+    )

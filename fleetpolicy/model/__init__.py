@@ -1,0 +1,1 @@
+"""Hold the types that stages hand to each other."""

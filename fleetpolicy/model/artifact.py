@@ -1,0 +1,47 @@
+"""Hold what is rendered for a host."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fleetpolicy.diagnostics import Span
+
+
+class ArtifactKind(StrEnum):
+    """What an artefact is; decides which commands follow a change and whether it needs a boot."""
+
+    COMMAND_LINE = "kernel command line"
+    MODULE_OPTIONS = "module parameters"
+    MODULE_LOAD = "module load order"
+    BINDING = "driver binding"
+    INITRAMFS = "initramfs content"
+    DOMAIN = "libvirt domain"
+
+    @property
+    def needs_boot(self) -> bool:
+        """Whether a change takes effect at the next boot only."""
+        return self is not ArtifactKind.DOMAIN
+
+    @property
+    def is_in_initramfs(self) -> bool:
+        """Whether the initramfs holds a copy that must be made anew."""
+        return self not in {ArtifactKind.COMMAND_LINE, ArtifactKind.DOMAIN}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Artifact:
+    """A file for a host.
+
+    Args:
+        path: Absolute, on the host.
+        content: Ends with a newline.
+        mode: Permission bits.
+        origins: The lines of policy that caused it, sorted.
+        name: The domain's name for a domain, else empty.
+    """
+
+    path: str
+    kind: ArtifactKind
+    content: str
+    mode: int
+    origins: tuple[Span, ...]
+    name: str = ""

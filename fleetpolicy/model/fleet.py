@@ -1,0 +1,176 @@
+"""Hold a resolved fleet: every host knows its kernel, its settings, its devices and its guests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.policy import GuestSpec, MappingMode
+from fleetpolicy.model.record import HostFacts, PciDevice
+from fleetpolicy.simcore.attributes import CpuFeatures
+from fleetpolicy.simcore.kvm import KernelBehaviour, Vma
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A word of the kernel command line, and the line that asks for it."""
+
+    name: str
+    value: str
+    origin: Span
+
+    @property
+    def token(self) -> str:
+        """The word as it stands on the command line."""
+        return f"{self.name}={self.value}" if self.value else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSetting:
+    """A module parameter, and the line that asks for it."""
+
+    module: str
+    parameter: str
+    value: str
+    origin: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the running kernel does, and who says so."""
+
+    profile: str
+    behaviour: KernelBehaviour
+    opt_out_parameter: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class VfioDriver:
+    """A driver that a device is bound to.
+
+    Args:
+        module: With underscores, as modprobe knows it.
+        name: As /sys/bus/pci/drivers spells it.
+        consent: Whether its BAR mappings allow any uncached type.
+    """
+
+    module: str
+    name: str
+    consent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region that the device's driver lets the VMM map."""
+
+    index: int
+    name: str
+    vma: Vma
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A device taken from the host for guests.
+
+    Args:
+        policy: Name of the DevicePolicy that won, empty when the defaults decided.
+        companion: True for a function bound only because its IOMMU group demands it.
+        mapping: What the device really is to get, after opt-out and fallback.
+    """
+
+    device: PciDevice
+    driver: VfioDriver
+    driver_origin: Span
+    mapping: MappingMode
+    mapping_origin: Span
+    declared: MappingMode
+    policy: str
+    companion: bool
+    rom_bar: bool
+    regions: tuple[Region, ...]
+
+
+class OptOutMechanism(StrEnum):
+    """How a host withholds Normal-NC, the first that is real there."""
+
+    CMDLINE = "cmdline"
+    ERA = "era"
+    DRIVER = "driver"
+    TRAPPED = "trapped"
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """The global opt-out as one host carries it out."""
+
+    mechanism: OptOutMechanism
+    detail: str
+    origin: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedDevice:
+    """A device as a guest sees it; boot_order 0 means that it is not booted from."""
+
+    assignment: Assignment
+    boot_order: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedGuest:
+    """A guest whose devices are assignments of its host."""
+
+    name: str
+    spec: GuestSpec
+    origin: Span
+    devices: tuple[AssignedDevice, ...]
+    generic_initiator_nodes: Mapping[str, int]
+    mmio_aperture_kib: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostClass:
+    """Everything that equal hosts share; names are those of the first of them.
+
+    Args:
+        kernel: None on x86, where stage 2 has no such choice.
+    """
+
+    facts: HostFacts
+    features: CpuFeatures
+    kernel: Kernel | None
+    settings: tuple[Setting, ...]
+    module_settings: tuple[ModuleSetting, ...]
+    assignments: tuple[Assignment, ...]
+    guests: tuple[ResolvedGuest, ...]
+    opt_out: OptOut | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHost:
+    """A host, its class, and its own guests' names in the order of the class's guests."""
+
+    name: str
+    index: int
+    guests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The resolved fleet.
+
+    Args:
+        hosts: Sorted by name; index points into classes.
+        skipped: Hosts left out by onUnsupported: skip-host, with the reason.
+        revision: Digest of the policy's text.
+    """
+
+    hosts: tuple[FleetHost, ...]
+    classes: tuple[HostClass, ...]
+    skipped: Mapping[str, str]
+    revision: str
+
+    def class_of(self, host: FleetHost) -> HostClass:
+        """Return what a host shares with its equals."""
+        return self.classes[host.index]

@@ -1,0 +1,44 @@
+"""Hold what Ansible says of a fleet's hosts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.simulated import SimulatedHost
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryHost:
+    """A host of the inventory.
+
+    Args:
+        groups: Every group that it is in, `all` included, sorted.
+        labels: The host variable fleetpolicy_labels.
+        root: Folder that stands for / on a simulated host; "/" on any other.
+        simulated: Its model, or None for a host that exists.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    labels: Mapping[str, str]
+    root: str
+    simulated: SimulatedHost | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The hosts of a fleet, by name, and which of them each pattern means.
+
+    Args:
+        source: The inventory's path, as the user named it.
+        hosts: Sorted by name, those that --limit leaves.
+        names: Every host's name, whatever --limit says.
+        groups: Every group's name.
+        patterns: Pattern to the names that Ansible takes it to mean.
+    """
+
+    source: Span
+    hosts: Mapping[str, InventoryHost]
+    names: frozenset[str]
+    groups: frozenset[str]
+    patterns: Mapping[str, frozenset[str]]

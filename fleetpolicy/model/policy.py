@@ -1,0 +1,219 @@
+"""Model what operators write: the fleet's defaults, device policies and guests."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from fleetpolicy.model.scalars import (
+    AbsolutePath,
+    Count,
+    Document,
+    HostPattern,
+    KernelParameter,
+    KernelValue,
+    Label,
+    Line,
+    ModuleName,
+    ModuleParameter,
+    Name,
+    PciAddress,
+    PciClass,
+    PciId,
+    Priority,
+    Serial,
+    Size,
+    Truth,
+)
+
+API_VERSION: Literal["fleetpolicy/v1alpha1"] = "fleetpolicy/v1alpha1"
+
+
+class MappingMode(StrEnum):
+    """Which stage-2 mapping a guest gets for the regions of a device."""
+
+    NORMAL_NC = "normal-nc"
+    DEVICE = "device"
+    CACHEABLE = "cacheable"
+    TRAPPED = "trapped"
+
+
+class OnUnsupported(StrEnum):
+    """What to do with a host that cannot honour a mapping."""
+
+    FAIL = "fail"
+    TRAPPED = "trapped"
+    SKIP_HOST = "skip-host"
+
+
+class Metadata(Document):
+    """Name a document; kind and name are unique in a fleet."""
+
+    name: Name = Field(description="Lower-case letters, digits, dots and dashes.")
+
+
+class MemoryMapping(Document):
+    """Set the fleet's mapping where no DevicePolicy says otherwise."""
+
+    default: MappingMode = MappingMode.NORMAL_NC
+    global_opt_out: Truth = Field(
+        default=False,
+        description="True gives every device the Device-nGnRE floor; it wins over everything.",
+    )
+    on_unsupported: OnUnsupported = OnUnsupported.FAIL
+
+
+class KernelSettings(Document):
+    """Set words of the kernel command line."""
+
+    parameters: dict[KernelParameter, KernelValue] = Field(
+        default_factory=dict,
+        description="Parameter to value; an empty value renders the bare word.",
+    )
+
+
+class FleetPolicySpec(Document):
+    """Set the defaults of a fleet."""
+
+    memory_mapping: MemoryMapping = MemoryMapping()
+    kernel: KernelSettings = KernelSettings()
+    modules: dict[ModuleName, dict[ModuleParameter, KernelValue]] = Field(
+        default_factory=dict, description="Module to parameter to value, for modprobe.d."
+    )
+
+
+class FleetPolicy(Document):
+    """The defaults of a fleet; there is exactly one."""
+
+    api_version: Literal["fleetpolicy/v1alpha1"]
+    kind: Literal["FleetPolicy"]
+    metadata: Metadata
+    spec: FleetPolicySpec
+
+
+class HostMatch(Document):
+    """Choose hosts; all parts that are given must agree, none given means every host."""
+
+    group: Name | None = Field(default=None, description="A group of the Ansible inventory.")
+    pattern: HostPattern | None = Field(default=None, description="An Ansible host pattern.")
+    labels: dict[Label, Label] = Field(
+        default_factory=dict, description="Must equal the host variable fleetpolicy_labels."
+    )
+
+
+class DeviceMatch(Document):
+    """Choose devices; all parts that are given must agree."""
+
+    id: PciId | None = Field(default=None, description="vendor:device in hex digits.")
+    subsystem: PciId | None = Field(default=None, description="Subsystem vendor:device.")
+    device_class: PciClass | None = Field(
+        default=None, alias="class", description="Four or six hex digits, such as 0302."
+    )
+    address: PciAddress | None = None
+    serial: Serial | None = None
+
+    @model_validator(mode="after")
+    def _chooses(self) -> "DeviceMatch":
+        if not (self.id or self.subsystem or self.device_class or self.address):
+            raise ValueError("needs at least one of id, subsystem, class, address")
+        return self
+
+
+class DevicePolicyMatch(Document):
+    """Choose the devices of a policy, host by host."""
+
+    hosts: HostMatch = HostMatch()
+    device: DeviceMatch
+
+
+class DeviceLibvirt(Document):
+    """Set how libvirt presents a device."""
+
+    rom_bar: Truth = Field(default=False, description="Show the expansion ROM to the guest.")
+
+
+class DevicePolicySpec(Document):
+    """Give the matched devices a driver and a mapping."""
+
+    priority: Priority = Field(default=0, description="Higher wins; an overlapping tie is an error.")
+    match: DevicePolicyMatch
+    driver: ModuleName = Field(
+        default="auto",
+        description="auto (best vfio_pci: alias of the host), vfio-pci, or a variant driver's name.",
+    )
+    mapping: MappingMode | None = Field(default=None, description="Default: the fleet's.")
+    on_unsupported: OnUnsupported | None = Field(default=None, description="Default: the fleet's.")
+    group: Literal["fail", "take-all"] = Field(
+        default="fail", description="What to do with unclaimed functions of its IOMMU group."
+    )
+    libvirt: DeviceLibvirt = DeviceLibvirt()
+
+
+class DevicePolicy(Document):
+    """What the devices that it matches are bound to, and how they are mapped."""
+
+    api_version: Literal["fleetpolicy/v1alpha1"]
+    kind: Literal["DevicePolicy"]
+    metadata: Metadata
+    spec: DevicePolicySpec
+
+
+class UnitMatch(Document):
+    """Choose one device of a host, by address and id."""
+
+    address: PciAddress
+    id: PciId
+    serial: Serial | None = None
+
+
+class GuestDevice(Document):
+    """Give a guest one device."""
+
+    device: UnitMatch
+    boot_order: Count | None = Field(default=None, description="Boot the guest from this device.")
+
+
+class GuestDisk(Document):
+    """Give a guest a disk image on its host."""
+
+    path: AbsolutePath
+    format: Literal["qcow2", "raw"] = "qcow2"
+    boot_order: Count | None = None
+
+
+class GuestNetwork(Document):
+    """Connect a guest to a bridge or a libvirt network of its host."""
+
+    bridge: Name | None = None
+    network: Name | None = None
+
+    @model_validator(mode="after")
+    def _connects_once(self) -> "GuestNetwork":
+        if bool(self.bridge) == bool(self.network):
+            raise ValueError("needs exactly one of bridge and network")
+        return self
+
+
+class GuestSpec(Document):
+    """A libvirt domain and the devices it takes."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,253}\Z")]
+    vcpus: Count
+    memory: Size
+    hugepages: Size | None = Field(default=None, description="Back the memory with pages this big.")
+    numa_node: Annotated[int, Field(ge=0, le=1023)] | None = Field(
+        default=None, description="The host's NUMA node that the memory comes from."
+    )
+    title: Line | None = None
+    devices: tuple[GuestDevice, ...] = ()
+    disks: tuple[GuestDisk, ...] = ()
+    networks: tuple[GuestNetwork, ...] = ()
+
+
+class Guest(Document):
+    """A guest, on the host that runs it."""
+
+    api_version: Literal["fleetpolicy/v1alpha1"]
+    kind: Literal["Guest"]
+    metadata: Metadata
+    spec: GuestSpec

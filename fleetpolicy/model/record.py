@@ -1,0 +1,192 @@
+"""Model what one look at a host brings back: who it is, what it can do, how it is set up."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.scalars import Document, PciAddress, PciClass, PciId
+
+Hex4 = Annotated[str, Field(pattern=r"^[0-9a-f]{4}\Z")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class KernelFacts(Document):
+    """The running kernel and what the era probes showed; null means that a probe had no answer."""
+
+    release: str
+    page_size_kib: Annotated[int, Field(ge=1)]
+    normal_nc_marker: bool | None = Field(
+        description="KVM_PGTABLE_PROT_NORMAL_NC in the kernel's BTF."
+    )
+    capability_on_kvm: Literal["einval", "0", "1"] | None = Field(
+        description="KVM_CHECK_EXTENSION(243) on /dev/kvm."
+    )
+    capability_on_vm: Literal["0", "1"] | None = Field(
+        description="KVM_CHECK_EXTENSION(243) on a VM file descriptor."
+    )
+
+
+class CpuFacts(Document):
+    """CPU features that decide over stage 2; null means not shown."""
+
+    model: str
+    fwb: bool | None
+    dic: bool | None
+
+
+class FirmwareFacts(Document):
+    """What firmware calls the machine."""
+
+    vendor: str
+    product: str
+
+
+class BootFacts(Document):
+    """How the host boots."""
+
+    loader: Literal["grub"] | None = Field(description="Null: not recognised, so refused.")
+    initramfs: Literal["initramfs-tools", "dracut", "none"] | None
+
+
+class LibvirtFacts(Document):
+    """Versions that decide which XML elements exist, as major * 1,000,000 + minor * 1,000 + micro."""
+
+    libvirt: Annotated[int, Field(ge=0)]
+    qemu: Annotated[int, Field(ge=0)]
+
+
+class VfioAlias(Document):
+    """A vfio_pci: line of modules.alias."""
+
+    pattern: str
+    module: str
+
+
+class PciRegion(Document):
+    """A memory BAR."""
+
+    index: Annotated[int, Field(ge=0, le=5)]
+    size: Annotated[int, Field(ge=1, description="Bytes.")]
+    prefetchable: bool
+
+
+class PciDevice(Document):
+    """A PCI function."""
+
+    address: PciAddress
+    id: PciId
+    subsystem: PciId | None
+    device_class: PciClass = Field(alias="class")
+    modalias: str
+    iommu_group: Annotated[int, Field(ge=0)] | None
+    numa_node: int | None
+    native_driver: str | None = Field(description="The module that modules.alias names for it.")
+    used_by: tuple[str, ...] = Field(description="root disk, swap, default route, ssh, console.")
+    regions: tuple[PciRegion, ...]
+
+
+class HostFacts(Document):
+    """What a host is and can do; equal for hosts of a kind."""
+
+    arch: Literal["aarch64", "x86_64"]
+    kernel: KernelFacts
+    cpu: CpuFacts
+    firmware: FirmwareFacts
+    boot: BootFacts
+    libvirt: LibvirtFacts | None
+    modules: dict[str, Literal["builtin", "module"]] = Field(
+        description="The VFIO modules that this kernel has."
+    )
+    vfio_aliases: tuple[VfioAlias, ...]
+    devices: tuple[PciDevice, ...]
+
+
+class Identity(Document):
+    """What tells a host from its equals."""
+
+    machine_id: str
+    serials: dict[PciAddress, str] = Field(default_factory=dict)
+
+
+class Binding(Document):
+    """Which driver owns a PCI function now."""
+
+    driver: str | None
+    override: str | None
+
+
+class FileState(Document):
+    """A file that is ours or concerns us; no content where it is not ours or too big."""
+
+    digest: Digest
+    mode: Annotated[int, Field(ge=0, le=0o7777)]
+    content: str | None = None
+
+
+class ManifestMapping(Document):
+    """What the simulation said of a region when it was deployed."""
+
+    device: PciAddress
+    region: str
+    stage2: str
+    reachable: tuple[str, ...]
+
+
+class Manifest(Document):
+    """What fleetpolicy put on a host, as the host itself keeps it."""
+
+    format_version: Literal[1]
+    host: str
+    revision: str
+    plan: str
+    kernel: str
+    files: dict[str, Digest]
+    domains: dict[str, Digest]
+    mappings: tuple[ManifestMapping, ...]
+
+
+class HostState(Document):
+    """How a host is set up at the moment."""
+
+    boot_id: str
+    uptime_seconds: Annotated[int, Field(ge=0)]
+    command_line: str
+    next_command_line: str | None = Field(description="Of the entry that will boot next.")
+    module_parameters: dict[str, dict[str, str]]
+    bindings: dict[PciAddress, Binding]
+    files: dict[str, FileState]
+    domains: dict[str, str] = Field(description="Name to the XML that libvirt keeps.")
+    manifest: Manifest | None
+
+
+class HostRecordDocument(Document):
+    """One look at one host, as recorded under facts/."""
+
+    api_version: Literal["fleetpolicy/v1alpha1"]
+    kind: Literal["HostRecord"]
+    host: str
+    collected_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
+    identity: Identity
+    facts: HostFacts
+    state: HostState
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """A record taken apart: what equal hosts share is one object.
+
+    Args:
+        facts_key: Equal for hosts whose facts are equal to the byte.
+        state_key: Equal for hosts whose state is equal to the byte.
+    """
+
+    host: str
+    span: Span
+    collected_at: str
+    identity: Identity
+    facts: HostFacts
+    facts_key: bytes
+    state: HostState
+    state_key: bytes

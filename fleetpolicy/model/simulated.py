@@ -1,0 +1,98 @@
+"""Model simulated hosts: the host variable fleetpolicy_model."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from fleetpolicy.model.scalars import (
+    Document,
+    KernelToken,
+    Line,
+    ModuleName,
+    PciAddress,
+    PciClass,
+    PciId,
+    Serial,
+    Size,
+    Text,
+    Truth,
+)
+
+Version = Annotated[Text, Field(pattern=r"^\d+\.\d+\.\d+\Z")]
+Release = Annotated[Text, Field(pattern=r"^[A-Za-z0-9._+~-]{1,64}\Z")]
+
+
+class SimulatedKernel(Document):
+    """An installed kernel and what its probes would show."""
+
+    page_size_kib: Annotated[int, Field(ge=4, le=64)] = 4
+    normal_nc_marker: Truth
+    cacheable_capability: Literal["known", "unknown"]
+    builtin: tuple[ModuleName, ...] = ()
+    modules: tuple[ModuleName, ...] = ("vfio_pci",)
+
+
+class SimulatedCpu(Document):
+    """The CPU; a null feature leaves no evidence, as a rotated boot log would."""
+
+    model: Line
+    fwb: Truth | None = None
+    dic: Truth | None = None
+
+
+class SimulatedFirmware(Document):
+    """What DMI says."""
+
+    vendor: Line
+    product: Line
+
+
+class SimulatedLibvirt(Document):
+    """Versions that virsh would print."""
+
+    libvirt: Version
+    qemu: Version
+
+
+class SimulatedRegion(Document):
+    """A memory BAR."""
+
+    index: Annotated[int, Field(ge=0, le=5)]
+    size: Size
+    prefetchable: Truth = False
+
+
+class SimulatedDevice(Document):
+    """A PCI function."""
+
+    address: PciAddress
+    id: PciId
+    subsystem: PciId | None = None
+    device_class: PciClass = Field(alias="class")
+    native_driver: ModuleName | None = None
+    iommu_group: Annotated[int, Field(ge=0)] | None = None
+    numa_node: Annotated[int, Field(ge=-1)] = 0
+    used_by: tuple[Literal["root disk", "default route", "console"], ...] = ()
+    serial: Serial | None = None
+    regions: tuple[SimulatedRegion, ...] = ()
+
+
+class SimulatedHost(Document):
+    """A host that is a folder: what it is made of and which kernel it boots."""
+
+    arch: Literal["aarch64", "x86_64"]
+    kernel: Release = Field(description="The release that it boots until told otherwise.")
+    kernels: dict[Release, SimulatedKernel]
+    cpu: SimulatedCpu
+    firmware: SimulatedFirmware
+    command_line: tuple[KernelToken, ...] = ("ro", "quiet")
+    loader: Literal["grub", "unknown"] = "grub"
+    initramfs: Literal["initramfs-tools", "dracut", "none"] = "initramfs-tools"
+    libvirt: SimulatedLibvirt | None = None
+    devices: tuple[SimulatedDevice, ...] = ()
+
+    @model_validator(mode="after")
+    def _boots(self) -> "SimulatedHost":
+        if self.kernel not in self.kernels:
+            raise ValueError(f"kernel {self.kernel} is not among kernels: {sorted(self.kernels)}")
+        return self
