@@ -54,9 +54,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a finding is about, beside its place in a file."""
+    """What a finding is about, beside its place in a file.
+
+    Args:
+        host: The first host that has it.
+        others: More hosts that have it alike, sorted.
+        device: PCI address, where it is about one device.
+        facts: File and date of the facts that it was judged by.
+    """
 
     host: str = ""
+    others: tuple[str, ...] = ()
     device: str = ""
     facts: str = ""
 
@@ -83,9 +91,7 @@ class Rule:
     profile: Profile = Profile.BASIC
     production: Severity | None = None
 
-    def at(
-        self, span: Span, *, why: str, fix: str, subject: Subject = Subject()
-    ) -> "Diagnostic":
+    def at(self, span: Span, *, why: str, fix: str, subject: Subject = Subject()) -> "Diagnostic":
         """Return a finding of this rule."""
         return Diagnostic(span, self, why, fix, subject)
 
@@ -120,9 +126,7 @@ class FleetPolicyError(Exception):
         status: The exit status this stop deserves.
     """
 
-    def __init__(
-        self, *diagnostics: Diagnostic, status: ExitStatus = ExitStatus.INVALID
-    ) -> None:
+    def __init__(self, *diagnostics: Diagnostic, status: ExitStatus = ExitStatus.INVALID) -> None:
         super().__init__("; ".join(f"{item.span}: {item.rule.name}" for item in diagnostics))
         self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.order))
         self.status = status
@@ -135,9 +139,7 @@ def errors(
     return tuple(item for item in diagnostics if item.severity(profile) is Severity.ERROR)
 
 
-def spoken(
-    diagnostics: tuple[Diagnostic, ...], profile: Profile
-) -> tuple[Diagnostic, ...]:
+def spoken(diagnostics: tuple[Diagnostic, ...], profile: Profile) -> tuple[Diagnostic, ...]:
     """Return the findings that a profile lets through, sorted."""
     return tuple(
         sorted(

@@ -91,6 +91,15 @@ class Assignment:
     regions: tuple[Region, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Whether anyone attests that errors stay contained on this kind of machine."""
+
+    profile: str
+    attested: bool
+    by: str
+
+
 class OptOutMechanism(StrEnum):
     """How a host withholds Normal-NC, the first that is real there."""
 
@@ -134,10 +143,14 @@ class HostClass:
     """Everything that equal hosts share; names are those of the first of them.
 
     Args:
+        facts_source: File and date of the facts of the first of them.
         kernel: None on x86, where stage 2 has no such choice.
+        platform: None where no profile knows the machine.
     """
 
     facts: HostFacts
+    facts_source: str
+    platform: Platform | None
     features: CpuFeatures
     kernel: Kernel | None
     settings: tuple[Setting, ...]

@@ -135,7 +135,9 @@ class DeviceLibvirt(Document):
 class DevicePolicySpec(Document):
     """Give the matched devices a driver and a mapping."""
 
-    priority: Priority = Field(default=0, description="Higher wins; an overlapping tie is an error.")
+    priority: Priority = Field(
+        default=0, description="Higher wins; an overlapping tie is an error."
+    )
     match: DevicePolicyMatch
     driver: ModuleName = Field(
         default="auto",

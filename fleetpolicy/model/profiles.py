@@ -124,9 +124,7 @@ class DeviceProfileSpec(Document):
 
     ids: Annotated[tuple[PciId, ...], Field(min_length=1)]
     title: Line
-    coherent: Truth = Field(
-        default=False, description="Has memory in the CPU's coherency domain."
-    )
+    coherent: Truth = Field(default=False, description="Has memory in the CPU's coherency domain.")
     variant_driver: ModuleName | None = Field(
         default=None, description="The module whose regions are listed below."
     )

@@ -1,0 +1,60 @@
+"""Hold a fleet's policy as loaded: every document with the places of its values."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest
+from fleetpolicy.model.profiles import (
+    DeviceProfile,
+    DriverProfile,
+    KernelProfile,
+    PlatformProfile,
+)
+
+M_co = TypeVar("M_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[M_co]):
+    """A document and the places of its values.
+
+    Args:
+        model: What it says.
+        span_of: Place of the value at a path such as ("spec", "mapping"), in the keys that the
+            user writes; the nearest enclosing place that exists when the value was left out.
+    """
+
+    model: M_co
+    span_of: Callable[[tuple[str | int, ...]], Span]
+
+    @property
+    def span(self) -> Span:
+        """The place of the document itself."""
+        return self.span_of(())
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Everything that a fleet's policy says, the shipped catalogue's profiles included.
+
+    Args:
+        fleet: The one FleetPolicy.
+        device_policies: Sorted by name.
+        guests: Sorted by name.
+        kernels: Site profiles first, so that the first match is the nearest.
+        drivers: By module name, with underscores.
+        devices: By PCI id.
+        platforms: Site profiles first.
+        revision: Digest of the texts, catalogue included.
+    """
+
+    fleet: Located[FleetPolicy]
+    device_policies: tuple[Located[DevicePolicy], ...]
+    guests: tuple[Located[Guest], ...]
+    kernels: tuple[Located[KernelProfile], ...]
+    drivers: dict[str, Located[DriverProfile]]
+    devices: dict[str, Located[DeviceProfile]]
+    platforms: tuple[Located[PlatformProfile], ...]
+    revision: str

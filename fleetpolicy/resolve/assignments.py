@@ -1,0 +1,107 @@
+"""Give every claimed device its driver, its regions and the mapping it is to get."""
+
+from dataclasses import replace
+
+from fleetpolicy.diagnostics import Diagnostic, Span
+from fleetpolicy.model.fleet import Assignment, Kernel, OptOut, OptOutMechanism, VfioDriver
+from fleetpolicy.model.mapping import shortfalls
+from fleetpolicy.model.policy import MappingMode, OnUnsupported
+from fleetpolicy.resolve.claims import Claim
+from fleetpolicy.resolve.drivers import choose_driver, driver_span, list_regions
+from fleetpolicy.resolve.optout import withholding_driver
+from fleetpolicy.resolve.rules import HOST_SKIPPED, TRAPPED_INSTEAD
+from fleetpolicy.resolve.situation import Situation
+
+
+def assign(
+    situation: Situation, claim: Claim, kernel: Kernel | None, opt_out: OptOut | None
+) -> Assignment | Diagnostic:
+    """Return a device's assignment, before any fallback."""
+    declared, origin = _declared(situation, claim)
+    mapping = declared
+    if opt_out:
+        origin = opt_out.origin
+        trapped = MappingMode.TRAPPED in {declared} or (
+            opt_out.mechanism is OptOutMechanism.TRAPPED
+        )
+        mapping = MappingMode.TRAPPED if trapped else MappingMode.DEVICE
+    driver = _driver(situation, claim, mapping, opt_out)
+    if isinstance(driver, Diagnostic):
+        return driver
+    regions = list_regions(situation, claim, driver)
+    if isinstance(regions, Diagnostic):
+        return regions
+    return Assignment(
+        device=claim.device,
+        driver=driver,
+        driver_origin=driver_span(situation, claim),
+        mapping=mapping,
+        mapping_origin=origin,
+        declared=declared,
+        policy=claim.policy.model.metadata.name if claim.policy else "",
+        companion=False,
+        rom_bar=bool(claim.spec and claim.spec.libvirt.rom_bar),
+        regions=regions,
+    )
+
+
+def assign_companion(
+    situation: Situation, claim: Claim, kernel: Kernel | None, opt_out: OptOut | None
+) -> Assignment | Diagnostic:
+    """Return the assignment of a function that only follows its IOMMU group."""
+    assigned = assign(situation, claim, kernel, opt_out)
+    if isinstance(assigned, Diagnostic):
+        return assigned
+    return replace(assigned, companion=True)
+
+
+def _declared(situation: Situation, claim: Claim) -> tuple[MappingMode, Span]:
+    """Return the mapping that policy asks for, and the line that does."""
+    if claim.policy and claim.spec and claim.spec.mapping:
+        return claim.spec.mapping, claim.policy.span_of(("spec", "mapping"))
+    default = situation.policy.fleet.model.spec.memory_mapping.default
+    return default, situation.policy.fleet.span_of(("spec", "memoryMapping", "default"))
+
+
+def _driver(
+    situation: Situation, claim: Claim, mapping: MappingMode, opt_out: OptOut | None
+) -> VfioDriver | Diagnostic:
+    by_driver = opt_out is not None and opt_out.mechanism is OptOutMechanism.DRIVER
+    if by_driver or mapping is MappingMode.DEVICE:
+        withholding = withholding_driver(situation)
+        named = claim.spec.driver if claim.spec else "auto"
+        if withholding and (by_driver or named == "auto"):
+            return withholding
+    return choose_driver(situation, claim, uncached=mapping is MappingMode.DEVICE)
+
+
+def fall_back(
+    situation: Situation, claim: Claim, assignment: Assignment, kernel: Kernel | None
+) -> tuple[Assignment, Diagnostic | None]:
+    """Return what the device gets where the host cannot honour its mapping.
+
+    Returns:
+        The assignment as it was, with no finding, where the host honours it or the policy says
+        fail: the simulation then reports it. FP219 means that the host is to be left out.
+    """
+    missing = shortfalls(assignment, kernel, situation.facts)
+    choice = _on_unsupported(situation, claim)
+    if not missing or choice is OnUnsupported.FAIL:
+        return assignment, None
+    why = (
+        f"{assignment.device.address} cannot have {assignment.mapping.value}: {'; '.join(missing)}"
+    )
+    fix = "give the host what it lacks, or ask for a mapping that it has"
+    rule = HOST_SKIPPED if choice is OnUnsupported.SKIP_HOST else TRAPPED_INSTEAD
+    finding = situation.find(
+        rule, assignment.mapping_origin, why=why, fix=fix, device=assignment.device.address
+    )
+    if choice is OnUnsupported.SKIP_HOST:
+        return assignment, finding
+    return replace(assignment, mapping=MappingMode.TRAPPED), finding
+
+
+def _on_unsupported(situation: Situation, claim: Claim) -> OnUnsupported:
+    if claim.spec and claim.spec.on_unsupported:
+        return claim.spec.on_unsupported
+    return situation.policy.fleet.model.spec.memory_mapping.on_unsupported

@@ -1,0 +1,143 @@
+"""Choose the VFIO driver of a claimed device, and the regions that it maps."""
+
+from fleetpolicy.diagnostics import Diagnostic, Span
+from fleetpolicy.model.fleet import Region, VfioDriver
+from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec, RegionProfile
+from fleetpolicy.model.record import PciDevice
+from fleetpolicy.model.scalars import canonical_module
+from fleetpolicy.resolve.claims import Claim
+from fleetpolicy.resolve.rules import NO_DRIVER, NO_REGIONS
+from fleetpolicy.resolve.situation import Situation
+from fleetpolicy.simcore.boot import driver_for
+from fleetpolicy.simcore.kvm import VFIO_PCI_BAR, MemoryKind, Pgprot, Vma, VmFlag
+
+VFIO_PCI = "vfio_pci"
+
+_PGPROT = {
+    "device-ngnrne": Pgprot.NONCACHED,
+    "device-ngnre": Pgprot.DEVICE,
+    "normal-nc": Pgprot.WRITECOMBINE,
+    "normal-wb": Pgprot.CACHED,
+}
+
+
+def driver_span(situation: Situation, claim: Claim) -> Span:
+    """Return the line that decides over the driver of a device."""
+    if claim.policy:
+        return claim.policy.span_of(("spec", "driver"))
+    return claim.taker.span if claim.taker else situation.defaults_span
+
+
+def choose_driver(situation: Situation, claim: Claim, *, uncached: bool) -> VfioDriver | Diagnostic:
+    """Return the driver of a device.
+
+    Args:
+        uncached: The device must not be mapped cacheable, so that `auto` leaves a driver alone
+            which would do that.
+    """
+    named = claim.spec.driver if claim.spec else "auto"
+    if named != "auto":
+        return _check_driver(situation, claim, canonical_module(named), named)
+    aliases = tuple((alias.pattern, alias.module) for alias in situation.facts.vfio_aliases)
+    module = driver_for(claim.device.modalias, aliases)
+    if module is None:
+        return situation.find(
+            NO_DRIVER,
+            driver_span(situation, claim),
+            why=f"modules.alias of kernel {situation.facts.kernel.release} has no vfio_pci: "
+            f"line for {claim.device.address} ({claim.device.modalias})",
+            fix="install the kernel's vfio-pci module and run depmod, or name the driver",
+            device=claim.device.address,
+        )
+    module = canonical_module(module)
+    profile = device_profile(situation, claim.device)
+    if uncached and profile and _maps_cacheable(profile, module):
+        module = VFIO_PCI
+    return _check_driver(situation, claim, module, module)
+
+
+def _check_driver(
+    situation: Situation, claim: Claim, module: str, named: str
+) -> VfioDriver | Diagnostic:
+    """Return the driver, or why it cannot own the device."""
+    known = situation.policy.drivers.get(module)
+    if known is None:
+        why = f"no DriverProfile knows {named}: there are {', '.join(situation.policy.drivers)}"
+        fix = "correct the name, or add a DriverProfile for it"
+    elif module not in situation.facts.modules:
+        why = f"kernel {situation.facts.kernel.release} has no module {module}"
+        fix = "install a kernel that has it, or choose another driver"
+    elif known.model.spec.ids and claim.device.id not in known.model.spec.ids:
+        why = (
+            f"{known.model.spec.driver} takes {', '.join(known.model.spec.ids)}, "
+            f"not {claim.device.id}"
+        )
+        fix = "use driver: auto or vfio-pci"
+    else:
+        return vfio_driver(known.model.spec)
+    span = driver_span(situation, claim)
+    return situation.find(NO_DRIVER, span, why=why, fix=fix, device=claim.device.address)
+
+
+def vfio_driver(spec: DriverProfileSpec) -> VfioDriver:
+    """Return a driver as its profile describes it."""
+    return VfioDriver(canonical_module(spec.module), spec.driver, spec.consent)
+
+
+def device_profile(situation: Situation, device: PciDevice) -> DeviceProfileSpec | None:
+    """Return what is known of the device's model."""
+    located = situation.policy.devices.get(device.id)
+    return located.model.spec if located else None
+
+
+def _maps_cacheable(profile: DeviceProfileSpec, module: str) -> bool:
+    return (
+        profile.variant_driver is not None
+        and canonical_module(profile.variant_driver) == module
+        and any(region.pgprot == "normal-wb" for region in profile.regions)
+    )
+
+
+def list_regions(
+    situation: Situation, claim: Claim, driver: VfioDriver
+) -> tuple[Region, ...] | Diagnostic:
+    """Return the regions that the VMM can map, by index."""
+    return list_device_regions(claim.device, device_profile(situation, claim.device), driver) or (
+        situation.find(
+            NO_REGIONS,
+            claim.span,
+            why=f"{claim.device.address} ({claim.device.id}) showed no memory BAR",
+            fix="collect the facts again as root; a device without memory BARs "
+            "cannot be mapped, so leave it out of the match",
+            device=claim.device.address,
+        )
+    )
+
+
+def list_device_regions(
+    device: PciDevice, profile: DeviceProfileSpec | None, driver: VfioDriver
+) -> tuple[Region, ...]:
+    """Return the regions of a device under a driver; empty where nothing is known of them."""
+    variant = canonical_module(profile.variant_driver or "") if profile else ""
+    if profile and variant == driver.module:
+        return tuple(
+            Region(region.index, region.name, _profile_vma(region, driver))
+            for region in profile.regions
+        )
+    return tuple(Region(bar.index, f"bar{bar.index}", _bar_vma(driver)) for bar in device.regions)
+
+
+def _bar_vma(driver: VfioDriver) -> Vma:
+    if driver.consent:
+        return VFIO_PCI_BAR
+    flags = VFIO_PCI_BAR.flags - {VmFlag.ALLOW_ANY_UNCACHED}
+    return Vma(VFIO_PCI_BAR.pgprot, flags, VFIO_PCI_BAR.kind)
+
+
+def _profile_vma(region: RegionProfile, driver: VfioDriver) -> Vma:
+    flags = {VmFlag.PFNMAP, VmFlag.SHARED}
+    if region.consent and driver.consent:
+        flags.add(VmFlag.ALLOW_ANY_UNCACHED)
+    coherent = region.memory == "coherent"
+    kind = MemoryKind.COHERENT_DEVICE_MEMORY if coherent else MemoryKind.PCIE_MMIO
+    return Vma(_PGPROT[region.pgprot], frozenset(flags), kind)

@@ -1,0 +1,163 @@
+"""Group hosts that are equal in everything but their names, so that each kind is worked out once."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+from fleetpolicy.diagnostics import Diagnostic, Subject
+from fleetpolicy.model.inventory import Inventory, InventoryHost
+from fleetpolicy.model.policy import DevicePolicy, Guest, HostMatch
+from fleetpolicy.model.policyset import Located, PolicySet
+from fleetpolicy.model.record import HostRecord
+from fleetpolicy.resolve.rules import (
+    NO_FACTS,
+    UNKNOWN_GROUP,
+    UNKNOWN_HOST,
+    UNKNOWN_PATTERN,
+)
+from fleetpolicy.resolve.situation import Situation
+
+
+def group_hosts(
+    policy: PolicySet, inventory: Inventory, records: Mapping[str, HostRecord]
+) -> tuple[tuple[Situation, ...], tuple[Diagnostic, ...]]:
+    """Return one situation per class of equal hosts, in the order of their first hosts."""
+    guests = _guests_by_host(policy.guests)
+    members: dict[Hashable, list[str]] = {}
+    applicable: dict[Hashable, tuple[Located[DevicePolicy], ...]] = {}
+    choose = _host_matcher(policy.device_policies, inventory)
+    compares_serials = _names_serials(policy)
+    missing = []
+    for name, host in inventory.hosts.items():
+        record = records.get(name)
+        if record is None:
+            missing.append(name)
+            continue
+        policies = choose(host)
+        key = (
+            record.facts_key,
+            tuple(located.model.metadata.name for located in policies),
+            tuple(_shape(guest.model) for guest in guests.get(name, ())),
+            tuple(sorted(record.identity.serials.items())) if compares_serials else (),
+        )
+        members.setdefault(key, []).append(name)
+        applicable[key] = policies
+    situations = tuple(
+        Situation(
+            policy,
+            names[0],
+            tuple(names[1:]),
+            records[names[0]].facts,
+            f"{records[names[0]].span.path}, {records[names[0]].collected_at[:10]}",
+            records[names[0]].identity.serials,
+            applicable[key],
+            guests.get(names[0], ()),
+        )
+        for key, names in members.items()
+    )
+    return situations, (*_check_names(policy, inventory), *_without_facts(inventory, missing))
+
+
+def _guests_by_host(guests: Iterable[Located[Guest]]) -> dict[str, tuple[Located[Guest], ...]]:
+    """Return each host's guests, sorted by name as they came."""
+    by_host: dict[str, list[Located[Guest]]] = {}
+    for guest in guests:
+        by_host.setdefault(guest.model.spec.host, []).append(guest)
+    return {host: tuple(found) for host, found in by_host.items()}
+
+
+def _shape(guest: Guest) -> Hashable:
+    """Return everything of a guest but its name, title and host."""
+    spec = guest.spec
+    return (
+        spec.vcpus,
+        spec.memory,
+        spec.hugepages,
+        spec.numa_node,
+        spec.devices,
+        spec.disks,
+        spec.networks,
+    )
+
+
+def _names_serials(policy: PolicySet) -> bool:
+    """Return whether any policy or guest chooses a device by its serial number."""
+    return any(located.model.spec.match.device.serial for located in policy.device_policies) or any(
+        item.device.serial for located in policy.guests for item in located.model.spec.devices
+    )
+
+
+def _host_matcher(
+    policies: Sequence[Located[DevicePolicy]], inventory: Inventory
+) -> Callable[[InventoryHost], tuple[Located[DevicePolicy], ...]]:
+    """Return a function from a host to the policies whose host match holds for it."""
+    remembered: dict[Hashable, tuple[Located[DevicePolicy], ...]] = {}
+    by_pattern = [
+        inventory.patterns.get(pattern, frozenset())
+        for pattern in dict.fromkeys(located.model.spec.match.hosts.pattern for located in policies)
+        if pattern
+    ]
+
+    def choose(host: InventoryHost) -> tuple[Located[DevicePolicy], ...]:
+        key = (
+            host.groups,
+            tuple(sorted(host.labels.items())),
+            tuple(host.name in names for names in by_pattern),
+        )
+        if key not in remembered:
+            remembered[key] = tuple(
+                located
+                for located in policies
+                if _matches_host(located.model.spec.match.hosts, host, inventory)
+            )
+        return remembered[key]
+
+    return choose
+
+
+def _matches_host(match: HostMatch, host: InventoryHost, inventory: Inventory) -> bool:
+    if match.group and match.group not in host.groups:
+        return False
+    if match.pattern and host.name not in inventory.patterns.get(match.pattern, frozenset()):
+        return False
+    return all(host.labels.get(name) == value for name, value in match.labels.items())
+
+
+def _check_names(policy: PolicySet, inventory: Inventory) -> Iterable[Diagnostic]:
+    """Find names in the policy that the inventory does not know."""
+    for located in policy.device_policies:
+        match = located.model.spec.match.hosts
+        where = ("spec", "match", "hosts")
+        if match.group and match.group not in inventory.groups:
+            yield UNKNOWN_GROUP.at(
+                located.span_of((*where, "group")),
+                why=f"group {match.group} is not in {inventory.source.path}: "
+                f"it has {', '.join(sorted(inventory.groups - {'all', 'ungrouped'}))}",
+                fix="name one of these groups, or add the group to the inventory",
+            )
+        if match.pattern and not inventory.patterns.get(match.pattern):
+            yield UNKNOWN_PATTERN.at(
+                located.span_of((*where, "pattern")),
+                why=f"pattern {match.pattern} matches no host of {inventory.source.path}",
+                fix="correct the pattern, or remove the policy",
+            )
+    for guest in policy.guests:
+        host = guest.model.spec.host
+        if host not in inventory.names:
+            yield UNKNOWN_HOST.at(
+                guest.span_of(("spec", "host")),
+                why=f"guest {guest.model.metadata.name} runs on {host}, "
+                f"which {inventory.source.path} does not have",
+                fix="name a host of the inventory, or add the host to it",
+            )
+
+
+def _without_facts(inventory: Inventory, missing: list[str]) -> tuple[Diagnostic, ...]:
+    if not missing:
+        return ()
+    return (
+        NO_FACTS.at(
+            inventory.source,
+            why="no facts are recorded for it",
+            fix="run: fleetpolicy facts collect -i " + inventory.source.path,
+            subject=Subject(missing[0], tuple(missing[1:])),
+        ),
+    )

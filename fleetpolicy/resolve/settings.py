@@ -1,0 +1,107 @@
+"""Collect the words of the kernel command line and the module parameters of a host."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.model.fleet import ModuleSetting, OptOut, OptOutMechanism, Setting
+from fleetpolicy.model.profiles import DriverProfileSpec
+from fleetpolicy.model.scalars import canonical_module
+from fleetpolicy.resolve.rules import (
+    CONFLICTING_PARAMETER,
+    UNKNOWN_MODULE,
+    UNKNOWN_PARAMETER,
+)
+from fleetpolicy.resolve.situation import Situation
+
+_BOOLEANS = ("0", "1", "N", "Y", "n", "y")
+
+
+def collect_settings(
+    situation: Situation, opt_out: OptOut | None
+) -> tuple[tuple[Setting, ...], tuple[Diagnostic, ...]]:
+    """Return the command line's words, the opt-out's last, and what contradicts it."""
+    fleet = situation.policy.fleet
+    settings = [
+        Setting(name, value, fleet.span_of(("spec", "kernel", "parameters", name)))
+        for name, value in fleet.model.spec.kernel.parameters.items()
+    ]
+    if opt_out is None or opt_out.mechanism is not OptOutMechanism.CMDLINE:
+        return tuple(settings), ()
+    name, _, value = opt_out.detail.partition("=")
+    findings = tuple(
+        situation.find(
+            CONFLICTING_PARAMETER,
+            setting.origin,
+            why=f"{setting.token} here; the opt-out at {opt_out.origin} needs {opt_out.detail}",
+            fix=f"remove {setting.name} from spec.kernel.parameters",
+        )
+        for setting in settings
+        if setting.name == name and setting.value != value
+    )
+    kept = (setting for setting in settings if setting.name != name)
+    return (*kept, Setting(name, value, opt_out.origin)), findings
+
+
+def collect_module_settings(
+    situation: Situation,
+) -> tuple[tuple[ModuleSetting, ...], tuple[Diagnostic, ...]]:
+    """Return the module parameters, sorted, and what no module takes."""
+    fleet = situation.policy.fleet
+    settings: list[ModuleSetting] = []
+    findings: list[Diagnostic] = []
+    for written, parameters in fleet.model.spec.modules.items():
+        module = canonical_module(written)
+        located = situation.policy.drivers.get(module)
+        if located is None or module not in situation.facts.modules:
+            findings.append(_find_module(situation, written, module))
+            continue
+        findings += _check_parameters(situation, written, located.model.spec, parameters)
+        settings += (
+            ModuleSetting(
+                module,
+                parameter,
+                value,
+                fleet.span_of(("spec", "modules", written, parameter)),
+            )
+            for parameter, value in parameters.items()
+        )
+    ordered = sorted(settings, key=lambda setting: (setting.module, setting.parameter))
+    return tuple(ordered), tuple(findings)
+
+
+def _find_module(situation: Situation, written: str, module: str) -> Diagnostic:
+    known = module in situation.policy.drivers
+    lacking = f"kernel {situation.facts.kernel.release} has no module {module}"
+    return situation.find(
+        UNKNOWN_MODULE,
+        situation.policy.fleet.span_of(("spec", "modules", written)),
+        why=lacking if known else f"no DriverProfile knows the module {module}",
+        fix="remove it, or install a kernel that has it"
+        if known
+        else "correct the name, or add a DriverProfile that lists its parameters",
+    )
+
+
+def _check_parameters(
+    situation: Situation, written: str, spec: DriverProfileSpec, parameters: dict[str, str]
+) -> Iterator[Diagnostic]:
+    for parameter, value in parameters.items():
+        kind = spec.parameters.get(parameter)
+        span = situation.policy.fleet.span_of(("spec", "modules", written, parameter))
+        if kind is None:
+            near = get_close_matches(parameter, spec.parameters, n=1)
+            known = ", ".join(sorted(spec.parameters)) or "none"
+            yield situation.find(
+                UNKNOWN_PARAMETER,
+                span,
+                why=f"{spec.module} has no parameter {parameter}; it has {known}",
+                fix=f"write {near[0]}" if near else "remove it",
+            )
+        elif kind == "bool" and value not in _BOOLEANS:
+            yield situation.find(
+                UNKNOWN_PARAMETER,
+                span,
+                why=f"{spec.module}.{parameter} is a boolean; {value or 'nothing'} is not one",
+                fix='write "Y" or "N"',
+            )

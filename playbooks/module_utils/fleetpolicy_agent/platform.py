@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show how a host boots, what its firmware says and which libvirt and modules it has."""
+
+from __future__ import annotations
+
+import re
+
+from ansible.module_utils.fleetpolicy_agent.host import Host
+
+QEMU_PROGRAMS = ("qemu-system-aarch64", "qemu-system-x86_64", "qemu-kvm")
+
+
+def firmware_facts(host: Host) -> dict[str, object]:
+    """Return what DMI, or else the device tree, calls the machine; empty where neither speaks."""
+    model = (host.text("/proc/device-tree/model") or "").strip("\0\n ")
+    return {
+        "product": host.line("/sys/class/dmi/id/product_name") or model,
+        "vendor": host.line("/sys/class/dmi/id/sys_vendor") or "",
+    }
+
+
+def boot_facts(host: Host, release: str) -> dict[str, object]:
+    """Return the boot loader that really booted the host, and what makes its initramfs."""
+    return {"initramfs": _initramfs(host, release), "loader": _loader(host)}
+
+
+def _loader(host: Host) -> str | None:
+    config = host.text("/boot/grub/grub.cfg")
+    started_by_grub = "BOOT_IMAGE=" in (host.text("/proc/cmdline") or "")
+    if config is None or not started_by_grub or not host.exists("/etc/default/grub"):
+        return None
+    # Boot loader specification entries keep the command line elsewhere.
+    return None if re.search(r"^\s*blscfg\b", config, re.MULTILINE) else "grub"
+
+
+def _initramfs(host: Host, release: str) -> str | None:
+    if host.exists("/usr/sbin/mkinitramfs"):
+        return "initramfs-tools"
+    if host.exists("/usr/bin/dracut") or host.exists("/usr/sbin/dracut"):
+        return "dracut"
+    images = (f"/boot/initrd.img-{release}", f"/boot/initramfs-{release}.img")
+    has_kernel = host.exists(f"/boot/vmlinuz-{release}")
+    return "none" if has_kernel and not any(host.exists(image) for image in images) else None
+
+
+def libvirt_facts(host: Host) -> dict[str, object] | None:
+    """Return the versions of libvirt and QEMU, or None unless both are known."""
+    text = host.output("virsh", "version") or ""
+    libvirt = _version(r"Using library: libvirt ([\d.]+)", text)
+    qemu = _version(r"Running hypervisor: QEMU ([\d.]+)", text)
+    for program in ("libvirtd", "virtqemud"):
+        libvirt = libvirt or _version(r" ([\d.]+)", host.output(program, "--version") or "")
+    if libvirt:
+        for program in QEMU_PROGRAMS:
+            qemu = qemu or _version(r"version ([\d.]+)", host.output(program, "--version") or "")
+    return {"libvirt": libvirt, "qemu": qemu} if libvirt and qemu else None
+
+
+def _version(pattern: str, text: str) -> int | None:
+    found = re.search(pattern, text)
+    if not found:
+        return None
+    major, minor, micro = ([int(part) for part in found.group(1).split(".") if part] + [0, 0])[:3]
+    return major * 1_000_000 + minor * 1_000 + micro
+
+
+class Modules:
+    """What depmod wrote about the running kernel's modules."""
+
+    def __init__(self, host: Host, release: str) -> None:
+        folder = f"/lib/modules/{release}"
+        self._built_in = host.text(f"{folder}/modules.builtin") or ""
+        self._loadable = host.text(f"{folder}/modules.dep") or ""
+        aliases = host.text(f"{folder}/modules.alias") or ""
+        # Modules that are built in have their aliases in this file, as NAME.alias=PATTERN.
+        described = (host.text(f"{folder}/modules.builtin.modinfo") or "").split("\0")
+        built_in = (re.match(r"(\w+)\.alias=(\S+)$", item) for item in described)
+        self._aliases = aliases + "".join(
+            f"\nalias {item.group(2)} {item.group(1)}" for item in built_in if item
+        )
+
+    def vfio_modules(self) -> dict[str, str]:
+        """Return the VFIO modules of the kernel and whether each is built in."""
+        pattern = r"(?:^|/)(\w*vfio[\w-]*|iommufd)\.ko"
+        found = {name: "module" for name in re.findall(pattern, self._loadable, re.MULTILINE)}
+        found.update(
+            dict.fromkeys(re.findall(pattern, self._built_in, re.MULTILINE), "builtin")
+        )
+        return {name.replace("-", "_"): found[name] for name in sorted(found)}
+
+    def vfio_aliases(self) -> list[dict[str, str]]:
+        """Return the lines that tell which VFIO driver suits which device."""
+        lines = re.findall(r"^alias (vfio_pci:\S+) (\S+)$", self._aliases, re.MULTILINE)
+        return [
+            {"module": module, "pattern": pattern} for pattern, module in sorted(set(lines))
+        ]
+
+    def pci_aliases(self, vendors: set[str]) -> list[tuple[str, str]]:
+        """Return the pattern and module of every PCI alias that can concern these vendors.
+
+        Args:
+            vendors: Four hex digits each.
+        """
+        choice = "|".join(sorted(f"0000{vendor.upper()}" for vendor in vendors))
+        pattern = rf"^alias (pci:v(?:\*|{choice})d\S+) (\S+)$"
+        return re.findall(pattern, self._aliases, re.MULTILINE)
