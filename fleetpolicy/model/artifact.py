@@ -1,9 +1,11 @@
 """Hold what is rendered for a host."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.fleet import FleetHost
 
 
 class ArtifactKind(StrEnum):
@@ -45,3 +47,21 @@ class Artifact:
     mode: int
     origins: tuple[Span, ...]
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What a fleet's hosts are to have.
+
+    Args:
+        shared: The files that all hosts of a class share, in the order of the fleet's classes,
+            each sorted by path.
+        domains: Host to its libvirt domains, sorted by path; hosts without guests are left out.
+    """
+
+    shared: tuple[tuple[Artifact, ...], ...]
+    domains: Mapping[str, tuple[Artifact, ...]]
+
+    def of(self, host: FleetHost) -> tuple[Artifact, ...]:
+        """Return everything that one host is to have, the shared files first."""
+        return (*self.shared[host.index], *self.domains.get(host.name, ()))

@@ -141,6 +141,7 @@ class Manifest(Document):
     host: str
     revision: str
     plan: str
+    boot_id: str = Field(description="The boot during which it was deployed.")
     kernel: str
     files: dict[str, Digest]
     domains: dict[str, Digest]
@@ -158,6 +159,7 @@ class HostState(Document):
     bindings: dict[PciAddress, Binding]
     files: dict[str, FileState]
     domains: dict[str, str] = Field(description="Name to the XML that libvirt keeps.")
+    running: tuple[str, ...] = Field(description="Names of the domains that run, sorted.")
     manifest: Manifest | None
 
 

@@ -2,23 +2,16 @@
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.fleet import Region, VfioDriver
-from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec, RegionProfile
+from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec
 from fleetpolicy.model.record import PciDevice
+from fleetpolicy.model.regions import list_device_regions
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.resolve.claims import Claim
 from fleetpolicy.resolve.rules import NO_DRIVER, NO_REGIONS
 from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.boot import driver_for
-from fleetpolicy.simcore.kvm import VFIO_PCI_BAR, MemoryKind, Pgprot, Vma, VmFlag
 
 VFIO_PCI = "vfio_pci"
-
-_PGPROT = {
-    "device-ngnrne": Pgprot.NONCACHED,
-    "device-ngnre": Pgprot.DEVICE,
-    "normal-nc": Pgprot.WRITECOMBINE,
-    "normal-wb": Pgprot.CACHED,
-}
 
 
 def driver_span(situation: Situation, claim: Claim) -> Span:
@@ -112,32 +105,3 @@ def list_regions(
             device=claim.device.address,
         )
     )
-
-
-def list_device_regions(
-    device: PciDevice, profile: DeviceProfileSpec | None, driver: VfioDriver
-) -> tuple[Region, ...]:
-    """Return the regions of a device under a driver; empty where nothing is known of them."""
-    variant = canonical_module(profile.variant_driver or "") if profile else ""
-    if profile and variant == driver.module:
-        return tuple(
-            Region(region.index, region.name, _profile_vma(region, driver))
-            for region in profile.regions
-        )
-    return tuple(Region(bar.index, f"bar{bar.index}", _bar_vma(driver)) for bar in device.regions)
-
-
-def _bar_vma(driver: VfioDriver) -> Vma:
-    if driver.consent:
-        return VFIO_PCI_BAR
-    flags = VFIO_PCI_BAR.flags - {VmFlag.ALLOW_ANY_UNCACHED}
-    return Vma(VFIO_PCI_BAR.pgprot, flags, VFIO_PCI_BAR.kind)
-
-
-def _profile_vma(region: RegionProfile, driver: VfioDriver) -> Vma:
-    flags = {VmFlag.PFNMAP, VmFlag.SHARED}
-    if region.consent and driver.consent:
-        flags.add(VmFlag.ALLOW_ANY_UNCACHED)
-    coherent = region.memory == "coherent"
-    kind = MemoryKind.COHERENT_DEVICE_MEMORY if coherent else MemoryKind.PCIE_MMIO
-    return Vma(_PGPROT[region.pgprot], frozenset(flags), kind)
