@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleetpolicy.diagnostics import Diagnostic, Span
-from fleetpolicy.model.artifact import ArtifactKind
+from fleetpolicy.model.artifact import ArtifactKind, Rendering
+from fleetpolicy.model.fleet import Fleet
+from fleetpolicy.model.record import HostRecord
+from fleetpolicy.model.simulation import Simulation
 
 
 class Verb(StrEnum):
@@ -14,6 +17,22 @@ class Verb(StrEnum):
     CREATE = "create"
     CHANGE = "change"
     REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """Everything that a plan is worked out from.
+
+    Args:
+        records: Host to the record of how it is set up now.
+        inventory: The inventory's path as the user named it.
+    """
+
+    fleet: Fleet
+    simulation: Simulation
+    rendering: Rendering
+    records: Mapping[str, HostRecord]
+    inventory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,7 @@ class HostPlan:
         reasons: Why it reboots, empty when it does not.
         guests_off: Domains that must be shut down first.
         state: Digest of the observed state that this was planned from.
+        release: The running kernel that this was planned for.
         manifest: Text of the manifest that is written last; empty when nothing happens.
     """
 
@@ -51,6 +71,7 @@ class HostPlan:
     reasons: tuple[str, ...]
     guests_off: tuple[str, ...]
     state: str
+    release: str
     manifest: str
 
     @property
