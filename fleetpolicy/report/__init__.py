@@ -1,0 +1,1 @@
+"""Write products of the stages as text or JSON."""

@@ -1,0 +1,42 @@
+"""Write JSON documents: versioned, sorted, one shape for every verb."""
+
+import json
+from collections.abc import Iterable
+
+from fleetpolicy.diagnostics import Diagnostic, Profile
+from fleetpolicy.report.findings import group_findings
+
+FORMAT_VERSION = 1
+
+
+def write_document(verb: str, result: str, **parts: object) -> str:
+    """Return a JSON document.
+
+    Args:
+        verb: The command that made it.
+        result: Its verdict in a word or two: ok, invalid, no-op, changes, drift, failed, refused.
+        parts: What the verb has to say, plain data.
+    """
+    body = {"formatVersion": FORMAT_VERSION, "command": verb, "result": result, **parts}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def findings_document(findings: Iterable[Diagnostic], profile: Profile) -> list[dict[str, object]]:
+    """Return findings as plain data, equal ones of many hosts in one entry."""
+    return [
+        {
+            "rule": item.rule.id,
+            "name": item.rule.name,
+            "severity": item.severity(profile).value,
+            "path": item.span.path,
+            "line": item.span.line,
+            "column": item.span.column,
+            "hosts": [name for name in (item.subject.host, *item.subject.others) if name],
+            "device": item.subject.device,
+            "why": item.why,
+            "fix": item.fix,
+            "source": item.rule.source,
+            "facts": item.subject.facts,
+        }
+        for item in group_findings(findings)
+    ]

@@ -1,0 +1,106 @@
+"""Write a plan: what changes on which hosts, why, and who reboots."""
+
+from collections.abc import Iterator
+from difflib import unified_diff
+
+from fleetpolicy.model.plan import FileAction, HostPlan, Plan, Verb
+from fleetpolicy.report.colour import PLAIN, Palette
+from fleetpolicy.report.findings import describe_hosts
+
+_SIGNS = {
+    Verb.CREATE: ("+", "green"),
+    Verb.CHANGE: ("~", "yellow"),
+    Verb.REMOVE: ("-", "red"),
+}
+
+
+def write_plan(plan: Plan, palette: Palette = PLAIN, *, verbose: bool = False) -> str:
+    """Return the plan as text, hosts that do the same in one block.
+
+    Args:
+        plan: The plan.
+        palette: Its colours.
+        verbose: Show the lines of new files too, not only the differences of changed ones.
+    """
+    groups: dict[tuple[object, ...], list[HostPlan]] = {}
+    for host in plan.hosts:
+        if not host.is_empty:
+            groups.setdefault(_shape(host), []).append(host)
+    blocks = [_block(plan, group, palette, verbose=verbose) for group in groups.values()]
+    return "\n".join((*blocks, summarise(plan) + "\n"))
+
+
+def _shape(host: HostPlan) -> tuple[object, ...]:
+    return (host.actions, host.reasons, host.guests_off, bool(host.manifest))
+
+
+def _block(plan: Plan, group: list[HostPlan], palette: Palette, *, verbose: bool) -> str:
+    host = group[0]
+    title = describe_hosts(tuple(item.host for item in group))
+    lines = [palette.paint(title, "bold") + (": reboots" if host.reasons else "")]
+    for action in host.actions:
+        lines += _action(plan, action, palette, verbose=verbose)
+    if not host.actions and host.manifest:
+        lines.append("  ~ /var/lib/fleetpolicy/manifest.json  records what the host is now")
+    lines += (f"  reboots because: {reason}" for reason in host.reasons)
+    if host.guests_off:
+        lines.append(f"  must be shut down first: {', '.join(host.guests_off)}")
+    return "".join(line + "\n" for line in lines)
+
+
+def _action(plan: Plan, action: FileAction, palette: Palette, *, verbose: bool) -> Iterator[str]:
+    sign, colour = _SIGNS[action.verb]
+    what = f"{sign} {action.path}"
+    origins = ", ".join(str(origin) for origin in action.origins)
+    because = f"  <- {origins}" if origins else ""
+    yield f"  {palette.paint(what, colour)}  {action.kind.value}{because}"
+    if action.verb is Verb.CREATE and not verbose:
+        return
+    before, after = (
+        plan.blobs.get(digest, "").splitlines() for digest in (action.before, action.after)
+    )
+    for line in list(unified_diff(before, after, lineterm="", n=1))[2:]:
+        painted = {"+": "green", "-": "red"}.get(line[:1])
+        yield "      " + (palette.paint(line, painted) if painted else line)
+
+
+def summarise(plan: Plan) -> str:
+    """Return the plan in one line."""
+    changing = [host for host in plan.hosts if not host.is_empty]
+    if not changing:
+        return f"Nothing to change on {len(plan.hosts)} hosts."
+    reboots = sum(bool(host.reasons) for host in changing)
+    counts = dict.fromkeys(Verb, 0)
+    for host in changing:
+        for action in host.actions:
+            counts[action.verb] += 1
+    verbs = ", ".join(f"{number} to {verb.value}" for verb, number in counts.items())
+    return (
+        f"Plan {plan.id[:12]}: {len(changing)} of {len(plan.hosts)} hosts change ({verbs}); "
+        f"{reboots} reboot."
+    )
+
+
+def plan_document(plan: Plan) -> list[dict[str, object]]:
+    """Return the plan as plain data, one entry per host that changes."""
+    return [
+        {
+            "host": host.host,
+            "actions": [
+                {
+                    "verb": action.verb.value,
+                    "path": action.path,
+                    "kind": action.kind.value,
+                    "before": action.before,
+                    "after": action.after,
+                    "origins": [str(origin) for origin in action.origins],
+                }
+                for action in host.actions
+            ],
+            "reboots": bool(host.reasons),
+            "reasons": list(host.reasons),
+            "guestsOff": list(host.guests_off),
+        }
+        for host in plan.hosts
+        if not host.is_empty
+    ]
