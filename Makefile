@@ -1,0 +1,31 @@
+# make demo: set-up, then the main job on simulated hosts. make test: set-up, then all tests.
+.POSIX:
+PYTHON_BIN = .venv/bin/python
+
+help:
+	@echo 'make demo      set up, then policy to verified fleet on simulated hosts'
+	@echo 'make test      set up, then all tests and linters'
+	@echo 'make setup     set up only'
+	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts'
+	@echo 'make golden    write generated files and golden outputs anew'
+	@echo 'make clean     remove what these commands made'
+
+setup:
+	@scripts/bootstrap
+
+demo: setup
+	@scripts/demo
+
+test: setup
+	@$(PYTHON_BIN) -m pytest
+
+golden: setup
+	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py
+
+benchmark: setup
+	@$(PYTHON_BIN) benchmarks/fleet.py
+
+clean:
+	rm -rf .venv .cache .lab inventories/*/.lab build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.PHONY: help setup demo test golden benchmark clean

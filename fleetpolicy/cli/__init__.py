@@ -1,0 +1,21 @@
+"""Run a command: parse its arguments, call the pipeline, print its product, end with a status."""
+
+import sys
+from collections.abc import Sequence
+
+from fleetpolicy import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Source:
+        docs/command-line.md: exit codes
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--version"], ["version"]):
+        print(f"fleetpolicy {__version__}")
+        return 0
+    from fleetpolicy.cli.run import run  # noqa: PLC0415 the version is printed without the rest
+
+    return run(words)

@@ -1,0 +1,180 @@
+"""Declare the commands and their flags."""
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fleetpolicy import __version__
+from fleetpolicy.diagnostics import ExitStatus
+
+_EPILOG = """exit codes: 0 done, 1 bug, 2 changes or drift (with --detailed-exitcode), 3 invalid,
+4 stopped with some hosts changed, 5 hosts unreachable, 6 refused by a safety rule, 64 usage,
+130 interrupted"""
+
+
+class _Parser(ArgumentParser):
+    """A parser whose usage errors end with 64, so that 2 keeps one meaning."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitStatus.USAGE, f"{self.prog}: {message}\n")
+
+
+def build_parser() -> ArgumentParser:
+    """Return the parser; `module` and `function` of its result name what to run."""
+    parser = _Parser(
+        prog="fleetpolicy",
+        description="Declare, simulate, deploy and verify the memory mapping of passed-through "
+        "PCI devices.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fleetpolicy {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    for name, (text, module, function, *adders) in _VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        verb.set_defaults(module=module, function=function)
+        for adder in (*adders, _output_flags):
+            adder(verb)
+    return parser
+
+
+def _fleet_flags(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "-i", "--inventory", type=Path, metavar="PATH",
+        help="a fleet's folder, or anything that Ansible takes as an inventory",
+    )  # fmt: skip
+    verb.add_argument(
+        "--policy", type=Path, action="append", default=[], metavar="PATH",
+        help="policy files or folders, instead of the fleet's policies/",
+    )  # fmt: skip
+    verb.add_argument("--limit", default="", metavar="PATTERN", help="hosts to work on")
+    verb.add_argument(
+        "--facts", type=Path, metavar="DIR", help="recorded facts, instead of the fleet's facts/"
+    )
+    verb.add_argument("--config", type=Path, metavar="FILE", help="settings (fleetpolicy.yaml)")
+    verb.add_argument(
+        "--profile", choices=("basic", "safety", "production"), default="safety",
+        help="how strict to be (default: %(default)s)",
+    )  # fmt: skip
+    verb.add_argument("--strict", action="store_true", help="warnings fail")
+
+
+def _host_flags(verb: ArgumentParser) -> None:
+    where = verb.add_mutually_exclusive_group()
+    where.add_argument("--live", action="store_true", help="look at the hosts now")
+    where.add_argument("--offline", action="store_true", help="open no connection")
+    _fork_flag(verb)
+
+
+def _fork_flag(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--forks", type=int, default=5, metavar="N", help="hosts at a time (default: %(default)s)"
+    )
+
+
+def _output_flags(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--output", action="append", default=[], metavar="FORMAT[=FILE]",
+        help="text or json; repeatable, to files as well",
+    )  # fmt: skip
+    verb.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto",
+        help="auto obeys NO_COLOR and pipes",
+    )  # fmt: skip
+    verb.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    verb.add_argument("-v", "--verbose", action="store_true", help="say more")
+
+
+def _exit_flag(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--detailed-exitcode", action="store_true", help="exit 2 when there are changes or drift"
+    )
+
+
+def _validate_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="policy files or folders")
+
+
+def _schema_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("kind", nargs="?", metavar="KIND", help="such as DevicePolicy")
+    verb.add_argument("--write", type=Path, metavar="DIR", help="write every schema into a folder")
+
+
+def _render_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("-o", "--out", type=Path, metavar="DIR", help="write a tree per host")
+    verb.add_argument("--host", default="", metavar="NAME", help="show one host's files")
+
+
+def _simulate_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("host", nargs="?", default="", metavar="HOST")
+    verb.add_argument("device", nargs="?", default="", metavar="DEVICE", help="a PCI address")
+
+
+def _plan_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("--out", type=Path, metavar="FILE", help="save the plan for apply")
+
+
+def _show_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("plan", type=Path, metavar="PLAN", help="a file that plan --out wrote")
+
+
+def _apply_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a saved plan")
+    verb.add_argument("--auto-approve", action="store_true", help="do not ask")
+    verb.add_argument("--no-reboot", action="store_true", help="stage only; hosts stay pending")
+    verb.add_argument("--check", action="store_true", help="let the hosts say what would change")
+    verb.add_argument("--no-checks", action="store_true", help="leave the testinfra checks out")
+
+
+def _verify_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("--checks", type=Path, metavar="DIR", help="more test_*.py of your own")
+    verb.add_argument("--no-checks", action="store_true", help="leave the testinfra checks out")
+
+
+def _explain_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("what", metavar="RULE|HOST")
+    verb.add_argument("detail", nargs="?", default="", metavar="DEVICE|ARG")
+
+
+def _facts_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("action", choices=("collect", "show"))
+    verb.add_argument("host", nargs="?", default="", metavar="HOST")
+
+
+def _lab_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("action", choices=("up", "status", "boot", "reset", "down"))
+    verb.add_argument("host", nargs="?", default="", metavar="HOST")
+    verb.add_argument(
+        "--kernel", default="", metavar="RELEASE", help="boot this kernel from now on"
+    )
+
+
+_Verb = tuple[Any, ...]
+_ON_HOSTS: tuple[Callable[[ArgumentParser], None], ...] = (_fleet_flags, _host_flags)
+_VERBS: dict[str, _Verb] = {
+    "validate": ("Judge a policy, alone or against a fleet", "validate", "validate",
+                 _validate_flags, *_ON_HOSTS),
+    "schema": ("Print the JSON Schema of a kind, or write them all", "schema", "schema",
+               _schema_flags),
+    "facts": ("Collect or show what hosts are", "facts", "facts", _facts_flags, *_ON_HOSTS),
+    "render": ("Write the files that hosts are to have", "render", "render", _render_flags,
+               *_ON_HOSTS),
+    "simulate": ("Say what guests get for every region of every device", "simulate", "simulate",
+                 _simulate_flags, *_ON_HOSTS),
+    "plan": ("Say what apply would change, and why", "plan", "plan", _plan_flags, _exit_flag,
+             *_ON_HOSTS),
+    "show": ("Show a saved plan", "plan", "show", _show_flags),
+    "apply": ("Bring hosts to the policy, and verify", "apply", "apply", _apply_flags,
+              _fleet_flags, _fork_flag),
+    "verify": ("Check that hosts do what the policy says", "verify", "verify", _verify_flags,
+               _fleet_flags, _fork_flag),
+    "drift": ("Find what changed since the last apply", "drift", "drift", _exit_flag, _fleet_flags,
+              _fork_flag),
+    "explain": ("Explain a rule, or what caused a setting of a host", "explain", "explain",
+                _explain_flags, *_ON_HOSTS),
+    "lab": ("Run the simulated hosts of an inventory", "lab", "lab", _lab_flags, _fleet_flags),
+}  # fmt: skip

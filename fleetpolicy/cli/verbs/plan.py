@@ -1,0 +1,54 @@
+"""Say what apply would change; save it, show what was saved."""
+
+from argparse import Namespace
+
+from fleetpolicy.cli.output import Output
+from fleetpolicy.cli.request import request_of
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus
+from fleetpolicy.model.plan import Plan
+from fleetpolicy.pipeline.applying import read_plan, save_plan
+from fleetpolicy.pipeline.loading import load, records_of
+from fleetpolicy.pipeline.work import plan_work, stop_at_errors, work_out
+from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.plan import plan_document, write_plan
+
+
+def plan(arguments: Namespace, output: Output) -> ExitStatus:
+    """Print the plan; hosts are read, never written."""
+    request = request_of(arguments, output)
+    loaded = load(request)
+    work = work_out(loaded, records_of(request, loaded))
+    stop_at_errors(work.findings, output.profile)
+    made, found = plan_work(work)
+    findings = (*work.findings, *found)
+    stop_at_errors(findings, output.profile)
+    if arguments.out:
+        save_plan(made, arguments.out)
+        output.progress(f"saved: apply exactly this with: fleetpolicy apply {arguments.out}")
+    show_plan(output, "plan", made, findings)
+    changes = arguments.detailed_exitcode and not made.is_empty
+    return ExitStatus.CHANGES if changes else ExitStatus.DONE
+
+
+def show(arguments: Namespace, output: Output) -> ExitStatus:
+    """Print a saved plan."""
+    show_plan(output, "show", read_plan(arguments.plan), ())
+    return ExitStatus.DONE
+
+
+def show_plan(output: Output, verb: str, plan: Plan, findings: tuple[Diagnostic, ...]) -> None:
+    """Print a plan with the findings that did not stop it."""
+    output.emit(
+        verb,
+        "no-op" if plan.is_empty else "changes",
+        lambda palette: (
+            output.findings_text(findings, palette)
+            + write_plan(plan, palette, verbose=output.verbose)
+        ),
+        {
+            "plan": plan.id,
+            "revision": plan.revision,
+            "hosts": plan_document(plan),
+            "findings": findings_document(findings, output.profile),
+        },
+    )

@@ -1,0 +1,65 @@
+"""Write the files that hosts are to have."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from fleetpolicy.cli.output import Output
+from fleetpolicy.cli.request import request_of
+from fleetpolicy.cli.verbs.choice import choose_host
+from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.pipeline.loading import load, records_of
+from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
+
+
+def render(arguments: Namespace, output: Output) -> ExitStatus:
+    """Write a tree per host into a folder, or show one host's files."""
+    request = request_of(arguments, output)
+    loaded = load(request)
+    work = work_out(loaded, records_of(request, loaded))
+    stop_at_errors(work.findings, output.profile)
+    if arguments.out:
+        count = _write_trees(work, arguments.out)
+        output.progress(f"{count} files for {len(work.fleet.hosts)} hosts in {arguments.out}")
+        return ExitStatus.DONE
+    hosts = (
+        [choose_host(work, arguments.host, output.profile)]
+        if arguments.host
+        else list(work.fleet.hosts)
+    )
+    files = [(host.name, item) for host in hosts for item in work.rendering.of(host)]
+    output.emit(
+        "render",
+        "ok",
+        lambda palette: "".join(
+            palette.paint(f"# {name} {item.path} ({item.kind.value})", "bold")
+            + f"\n{item.content}\n"
+            for name, item in files
+        ),
+        {
+            "files": [
+                {
+                    "host": name,
+                    "path": item.path,
+                    "kind": item.kind.value,
+                    "content": item.content,
+                    "origins": [str(origin) for origin in item.origins],
+                }
+                for name, item in files
+            ]
+        },
+    )
+    sys.stdout.flush()
+    return ExitStatus.DONE
+
+
+def _write_trees(work: Work, folder: Path) -> int:
+    count = 0
+    for host in work.fleet.hosts:
+        for item in work.rendering.of(host):
+            path = folder / host.name / item.path.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(item.content)
+            path.chmod(item.mode)
+            count += 1
+    return count

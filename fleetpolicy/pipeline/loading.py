@@ -1,0 +1,140 @@
+"""Load what a run works on: settings, policy, inventory, records of hosts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
+from fleetpolicy.load import (
+    Places,
+    dump_record,
+    find_places,
+    load_inventory,
+    load_policies,
+    load_records,
+    load_settings,
+    parse_record,
+)
+from fleetpolicy.model.inventory import Inventory
+from fleetpolicy.model.policyset import PolicySet
+from fleetpolicy.model.record import HostRecord
+from fleetpolicy.pipeline.data import playbooks_folder
+from fleetpolicy.pipeline.request import Request
+from fleetpolicy.pipeline.rules import NO_INVENTORY, OFFLINE
+
+__all__ = [
+    "Loaded",
+    "Looked",
+    "dump_record",
+    "load",
+    "load_policy",
+    "look",
+    "parse_record",
+    "records_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A policy and the inventory that it is for."""
+
+    places: Places
+    policy: PolicySet
+    inventory: Inventory
+    findings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Records of hosts, and what went wrong with the others.
+
+    Args:
+        live: Whether the hosts were looked at just now.
+    """
+
+    records: dict[str, HostRecord]
+    findings: tuple[Diagnostic, ...]
+    live: bool
+
+
+def places_of(request: Request) -> Places:
+    """Return where the files of the fleet are."""
+    settings = load_settings(Path.cwd(), request.config)
+    return find_places(settings, request.inventory, request.policies, request.facts)
+
+
+def load_policy(request: Request) -> tuple[PolicySet, tuple[Diagnostic, ...]]:
+    """Return the policy alone."""
+    return load_policies(places_of(request).policies)
+
+
+def load(request: Request) -> Loaded:
+    """Return policy and inventory.
+
+    Raises:
+        FleetPolicyError: With the findings of both.
+    """
+    places = places_of(request)
+    if places.inventory is None:
+        raise FleetPolicyError(
+            NO_INVENTORY.at(
+                Span("command line"),
+                why="neither -i nor the settings name an inventory",
+                fix="add -i, such as -i inventories/demo",
+            )
+        )
+    policy, findings = load_policies(places.policies)
+    patterns = {
+        located.model.spec.match.hosts.pattern
+        for located in policy.device_policies
+        if located.model.spec.match.hosts.pattern
+    }
+    inventory = load_inventory(places.inventory, limit=request.limit, patterns=sorted(patterns))
+    if request.inventory:
+        inventory = replace(inventory, source=Span(str(request.inventory)))
+    return Loaded(places, policy, inventory, findings)
+
+
+def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Looked:
+    """Return the records to judge hosts by: recorded ones, or those of a look.
+
+    Args:
+        request: May ask for a look, or forbid one.
+        loaded: The hosts, and where their records would be.
+        may_look: Whether real hosts may be contacted; simulated ones always may.
+    """
+    folder = loaded.places.facts
+    if folder and not request.live:
+        records, findings = load_records(folder)
+        wanted = {name: records[name] for name in loaded.inventory.hosts if name in records}
+        return Looked(wanted, findings, live=False)
+    real = [host.name for host in loaded.inventory.hosts.values() if host.simulated is None]
+    if request.offline or (real and not may_look):
+        return Looked({}, (_need_look(loaded, request),), live=False)
+    return look(request, loaded, loaded.inventory.hosts)
+
+
+def _need_look(loaded: Loaded, request: Request) -> Diagnostic:
+    because = "--offline forbids a look" if request.offline else "this command contacts no host"
+    return OFFLINE.at(
+        loaded.inventory.source,
+        why=f"no facts are recorded for {len(loaded.inventory.hosts)} hosts, and {because}",
+        fix=f"run: fleetpolicy facts collect -i {loaded.inventory.source.path}",
+    )
+
+
+def look(request: Request, loaded: Loaded, hosts: Iterable[str]) -> Looked:
+    """Return the records of a look at hosts now, simulated ones built first where they are not."""
+    from fleetpolicy.lab import ensure  # noqa: PLC0415 simulated hosts only
+    from fleetpolicy.observe import observe  # noqa: PLC0415 brings Ansible along
+    from fleetpolicy.runner import RunOptions  # noqa: PLC0415
+
+    chosen = [loaded.inventory.hosts[name] for name in hosts]
+    for host in chosen:
+        if host.simulated and ensure(host):
+            request.progress(f"{host.name}: simulated host built in {host.root}")
+    names = [host.name for host in chosen]
+    request.progress(f"looking at {len(names)} hosts")
+    options = RunOptions(playbooks_folder(), forks=request.forks)
+    records, findings = observe(loaded.inventory, names, parse_record, options)
+    return Looked(records, findings, live=True)

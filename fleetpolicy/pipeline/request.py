@@ -1,0 +1,38 @@
+"""Hold what a run was asked to work on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetpolicy.diagnostics import Profile
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run works on, as its flags and settings say.
+
+    Args:
+        inventory: A fleet's folder or an Ansible inventory; None where there is none.
+        policies: Files and folders; empty for those of the fleet.
+        facts: Folder of recorded facts; None for the fleet's own.
+        limit: Ansible pattern; empty for all hosts.
+        live: Look at the hosts even where facts are recorded.
+        offline: Open no connection.
+        forks: Hosts at a time.
+        progress: Told what goes on, a line each.
+    """
+
+    inventory: Path | None = None
+    policies: tuple[Path, ...] = ()
+    facts: Path | None = None
+    config: Path | None = None
+    limit: str = ""
+    profile: Profile = Profile.SAFETY
+    live: bool = False
+    offline: bool = False
+    forks: int = 5
+    progress: Callable[[str], None] = _silent
