@@ -107,6 +107,8 @@ class Identity(Document):
     """What tells a host from its equals."""
 
     machine_id: str
+    boot_id: str
+    uptime_seconds: Annotated[int, Field(ge=0)]
     serials: dict[PciAddress, str] = Field(default_factory=dict)
 
 
@@ -151,8 +153,6 @@ class Manifest(Document):
 class HostState(Document):
     """How a host is set up at the moment."""
 
-    boot_id: str
-    uptime_seconds: Annotated[int, Field(ge=0)]
     command_line: str
     next_command_line: str | None = Field(description="Of the entry that will boot next.")
     module_parameters: dict[str, dict[str, str]]
