@@ -41,6 +41,7 @@ class Stopwatch:
         self.rows: dict[str, dict[str, float]] = {}
 
     def run(self, name: str, work: Callable[[], Product]) -> Product:
+        """Run a piece of work, note what it cost, and return its product."""
         started, wall = _cpu_seconds(), time.monotonic()
         product = work()
         self.rows[name] = {
