@@ -82,7 +82,9 @@ class Translation:
 COMPLETES = Outcome(frozenset({Effect.COMPLETES}))
 
 
-def access_outcome(access: Access, translation: Translation, features: CpuFeatures) -> Outcome:
+def access_outcome(  # noqa: PLR0911 - one arm for each kind of access
+    access: Access, translation: Translation, features: CpuFeatures
+) -> Outcome:
     """Return what the access may come to.
 
     Source:

@@ -139,7 +139,7 @@ class Kmod:
             return True
         command = next((c for c in self.config.installs if fnmatchcase(module, c.module)), None)
         if command is not None and not ignore_install:
-            machine.record(module, "install command run in its place", command.cause)
+            machine.record(module, "replaced by its install command", command.cause)
             return self.run(parse_command(command.command), command.cause, module)
         if module not in self.available:
             self._report_absent(module, cause)

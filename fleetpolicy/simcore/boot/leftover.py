@@ -9,10 +9,10 @@ from fleetpolicy.simcore.boot.cmdline import (
     module_settings,
     refused_by_kernel,
 )
-from fleetpolicy.simcore.boot.kernel import driver_for, matches_alias
+from fleetpolicy.simcore.boot.kernel import matches_alias
 from fleetpolicy.simcore.boot.machine import VFIO_PCI, Machine
 from fleetpolicy.simcore.boot.modprobe import ModprobeConfig
-from fleetpolicy.simcore.boot.trace import BootEvent, Cause, Ignored
+from fleetpolicy.simcore.boot.trace import BootEvent, Cause, Ignored, Stage
 
 _BUILT_IN = "is built into the kernel: only the command line reaches it"
 
@@ -28,7 +28,10 @@ def explain_owners(machine: Machine) -> None:
 def _why_unbound(machine: Machine, address: str) -> tuple[str, Cause]:
     override = machine.overrides.get(address)
     if override is not None:
-        return _why_override_unmet(machine, address, *override), override[1]
+        return _why_override_unmet(machine, address, override[0]), override[1]
+    own = [event for event in machine.events if event.subject == address]
+    if own and own[-1].what.startswith("unbound from"):
+        return f"{own[-1].what}, and nothing bound it again", own[-1].cause
     modalias = machine.devices[address].modalias
     cause = Cause("modalias", modalias)
     takers = [
@@ -45,11 +48,10 @@ def _why_unbound(machine: Machine, address: str) -> tuple[str, Cause]:
 
 
 def _is_blocked(event: BootEvent, takers: list[str]) -> bool:
-    return event.subject in takers and event.what.startswith(("not loaded", "install command"))
+    return event.subject in takers and event.what.startswith(("not loaded", "replaced by"))
 
 
-def _why_override_unmet(machine: Machine, address: str, override: str, cause: Cause) -> str:
-    del cause
+def _why_override_unmet(machine: Machine, address: str, override: str) -> str:
     if override in machine.drivers:
         if machine.drivers[override].is_vfio and machine.devices[address].is_bridge:
             return f"{override} refuses a bridge"
@@ -71,40 +73,48 @@ def list_ignored(
     """Return the settings that changed nothing, each once, sorted by where they stand."""
     found = [
         *machine.ignored,
-        *_ignored_tokens(machine, tokens),
+        *_ignored_parameters(machine, tokens),
+        *_ignored_blacklists(machine, tokens),
         *(entry for config in configs for entry in _ignored_lines(machine, config)),
+        *_ignored_options(machine, configs),
         *_ignored_ids(machine),
         *_ignored_overrides(machine),
     ]
-    return tuple(
-        sorted(
-            dict.fromkeys(found),
-            key=lambda entry: (
-                entry.setting.source,
-                entry.setting.line,
-                str(entry.setting),
-                entry.why,
-            ),
-        )
-    )
+    return tuple(sorted(dict.fromkeys(found), key=_place))
 
 
-def _ignored_tokens(machine: Machine, tokens: tuple[Token, ...]) -> Iterator[Ignored]:
-    for setting in module_settings(tokens):
-        if setting.module == "modprobe":
-            continue
-        why = _why_not_reached(machine, setting.module, on_command_line=True)
-        if why:
-            yield Ignored(setting.cause, why)
+def _place(entry: Ignored) -> tuple[str, int, str, str]:
+    return entry.setting.source, entry.setting.line, entry.setting.text, entry.why
+
+
+def _ignored_parameters(machine: Machine, tokens: tuple[Token, ...]) -> Iterator[Ignored]:
+    """Find parameters of the command line that reach no module."""
+    for token in tokens:
+        for setting in module_settings((token,)):
+            if setting.module == "modprobe":
+                continue
+            why = _why_not_reached(machine, setting.module, on_command_line=True)
+            if token.for_init and setting.module in machine.builtin:
+                why = f'{setting.module} is built in, and the kernel reads nothing behind "--"'
+            if why:
+                yield Ignored(setting.cause, why)
+
+
+def _ignored_blacklists(machine: Machine, tokens: tuple[Token, ...]) -> Iterator[Ignored]:
+    """Find names on the command line's blacklists that keep nothing away."""
     for name, cause in blacklisted_by_kmod(tokens):
         if name in machine.builtin:
-            yield Ignored(cause, f"{name} is built into the kernel: no blacklist reaches it")
+            yield Ignored(cause, _no_blacklist_reaches(name))
     for name, cause in refused_by_kernel(tokens):
         if canonical(name) != name:
             why = f"the kernel compares letter by letter and calls the module {canonical(name)}"
             yield Ignored(cause, why)
         elif name in machine.builtin:
-            yield Ignored(cause, f"{name} is built into the kernel: no blacklist reaches it")
+            yield Ignored(cause, _no_blacklist_reaches(name))
+
+
+def _no_blacklist_reaches(module: str) -> str:
+    return f"{module} is built into the kernel: no blacklist reaches it"
 
 
 def _why_not_reached(machine: Machine, module: str, *, on_command_line: bool = False) -> str:
@@ -121,28 +131,37 @@ def _why_not_reached(machine: Machine, module: str, *, on_command_line: bool = F
 
 
 def _ignored_lines(machine: Machine, config: ModprobeConfig) -> Iterator[Ignored]:
+    """Find lines of modprobe.d, options aside, that do nothing."""
     yield from config.ignored
-    for setting in config.options:
-        why = _why_not_reached(machine, setting.module) or _why_replaced(machine, setting.module)
-        used = machine.parameters.get(setting.module, {}).get(setting.parameter)
-        if why and (used is None or used.cause != setting.cause):
-            yield Ignored(setting.cause, why)
     for entry in config.blacklists:
         if entry.module in machine.builtin:
-            why = f"{entry.module} is built into the kernel: no blacklist reaches it"
-            yield Ignored(entry.cause, why)
+            yield Ignored(entry.cause, _no_blacklist_reaches(entry.module))
     for softdep in config.softdeps:
-        if softdep.module in machine.builtin:
+        if softdep.module in machine.builtin and softdep.cause.line:
             yield Ignored(softdep.cause, f"{softdep.module} is built into the kernel")
 
 
-def _why_replaced(machine: Machine, module: str) -> str:
-    """Return why an option that stands in this stage's files did not reach a loaded module."""
-    cause = machine.loaded.get(module)
-    if cause is None:
-        return ""
-    stage = next(e.stage for e in machine.events if e.subject == module and e.what == "loaded")
-    return f"{module} was loaded in the {stage} stage, under the files of that stage"
+def _ignored_options(machine: Machine, configs: tuple[ModprobeConfig, ...]) -> Iterator[Ignored]:
+    """Find options for modules that no file reaches, or that another stage's files reached."""
+    for stage, config in zip((Stage.INITRAMFS, Stage.ROOT), configs, strict=True):
+        for setting in config.options:
+            why = _why_not_reached(machine, setting.module)
+            if why:
+                yield Ignored(setting.cause, why)
+                continue
+            loading = _loading_stage(machine, setting.module)
+            other = configs[0] if loading is Stage.INITRAMFS else configs[1]
+            if loading is not stage and setting not in other.options:
+                yield Ignored(
+                    setting.cause,
+                    f"{setting.module} was loaded in the {loading} stage, "
+                    "under the files of that stage",
+                )
+
+
+def _loading_stage(machine: Machine, module: str) -> Stage:
+    """Return the stage in which a module that is not built in was loaded."""
+    return next(e.stage for e in machine.events if e.subject == module and e.what == "loaded")
 
 
 def _ignored_ids(machine: Machine) -> Iterator[Ignored]:
@@ -155,7 +174,6 @@ def _ignored_ids(machine: Machine) -> Iterator[Ignored]:
 def _ignored_overrides(machine: Machine) -> Iterator[Ignored]:
     for address, (override, cause) in machine.overrides.items():
         owner = machine.owners[address]
-        if owner is not None and owner != override and driver_for("", ()) is None:
-            yield Ignored(
-                cause, f"{address} was bound to {owner} before; an override unbinds nothing"
-            )
+        if owner not in {None, override}:
+            why = f"{address} was bound to {owner} before; an override unbinds nothing"
+            yield Ignored(cause, why)

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+_DECISIVE = ("bound to ", "stays with ", "no driver: ")
+_KEPT = " keeps the function"
+
 
 class Stage(StrEnum):
     """Name the part of a boot in which something happened."""
@@ -40,6 +43,11 @@ class BootEvent:
     subject: str
     what: str
     cause: Cause
+
+    @property
+    def decides_owner(self) -> bool:
+        """Tell whether the step gave a function its owner, or kept another from it."""
+        return self.what.startswith(_DECISIVE) or self.what.endswith(_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +98,8 @@ class BootTrace:
         """
         if address not in self.owners:
             raise KeyError(address)
-        return next(event for event in reversed(self.events) if event.subject == address)
+        return next(
+            event
+            for event in reversed(self.events)
+            if event.subject == address and event.decides_owner
+        )
