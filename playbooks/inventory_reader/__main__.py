@@ -17,7 +17,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, vars_loader
 from ansible.utils.display import Display
-from reader_manager import Manager
+from reader_manager import Loader, Manager
 from reader_report import Report
 from reader_values import Table
 from reader_variables import VARIABLES, Variables
@@ -31,8 +31,9 @@ def _select(manager: Manager, report: Report, kind: str, pattern: str) -> list[s
             manager.subset(pattern)
         chosen = manager.get_hosts("all" if kind == "limit" else pattern)
     except AnsibleError as error:
-        report.fail(kind, error, pattern)
         chosen = []
+        if "No hosts matched" not in str(error):
+            report.fail(kind, error, pattern)
     manager.subset(None)
     return [host.name for host in chosen if host.name in manager.hosts]
 
@@ -80,7 +81,7 @@ def read(request: Mapping[str, Any]) -> dict[str, Any]:
     report = Report()
     Display.warning = report.hear
     init_plugin_loader()
-    loader = DataLoader()
+    loader = Loader()
     loader.set_basedir(request["folder"])
     manager = Manager(loader, request, report)
     has_secrets = _set_vault_secrets(loader)

@@ -9,6 +9,8 @@ try:
 except ImportError:  # before ansible-core 2.19, values carry their place as ansible_pos
     Origin = None
 
+_CLASS = re.compile(r"<class '(?:\w+\.)*(?:_AnsibleTagged)?(\w+)'>")
+_PREFIX = re.compile(r"^(/[^:]*):(\d+): ")
 _APPEARS = re.compile(r"The error appears to be in '([^']*)': line (\d+), column (\d+)")
 
 Place = tuple[str, int, int]
@@ -34,10 +36,10 @@ class Report:
         self.remarks: list[tuple[str, str, Place | None]] = []
         self.source = ""
 
-    def hear(self, message: Any, *_: Any, obj: Any = None, **__: Any) -> None:
+    def hear(self, msg: Any, *_: Any, obj: Any = None, **__: Any) -> None:
         """Keep a warning of Ansible's if it is about a file that is being read."""
         if self.source:
-            self.remarks.append((self.source, " ".join(str(message).split()), place_of(obj)))
+            self.remarks.append((self.source, " ".join(str(msg).split()), place_of(obj)))
 
     def fail(self, kind: str, error: BaseException, about: str = "", host: str = "") -> None:
         """Keep an error, with the place that it or its causes name."""
@@ -50,6 +52,10 @@ class Report:
         if match := _APPEARS.search(text):
             place = (match[1], int(match[2]), int(match[3]))
             text = text[: match.start()]
+        elif match := _PREFIX.match(text):
+            place = (match[1], int(match[2]), 1)
+            text = text[match.end() :]
+        text = _CLASS.sub(lambda match: match[1].lower(), text)
         key = (kind, " ".join(text.split()), about, place)
         self.errors.setdefault(key, []).extend([host] if host else [])
 

@@ -25,6 +25,7 @@ class Variables:
         self.sources = manager._sources  # noqa: SLF001 as Ansible's VariableManager does
         self.by_groups: dict[tuple[str, ...], dict[str, Any] | AnsibleError] = {}
         self.templated = False
+        self._searched: dict[int, tuple[Any, bool]] = {}
         self._everything: VariableManager | None = None
 
     def of(self, host: Any) -> dict[str, Any]:
@@ -41,9 +42,15 @@ class Variables:
             raise shared
         own = combine_vars(_wanted(host.vars), _wanted(self._plugins([host])))
         found = combine_vars(shared, own) if own else shared
-        if any(_is_template(value) for value in found.values()):
+        if any(self._is_template(value) for value in found.values()):
             return self._template(host, found)
         return found
+
+    def _is_template(self, value: Any) -> bool:
+        """Return whether a value is to be templated; groups share values, so search each once."""
+        if id(value) not in self._searched:
+            self._searched[id(value)] = (value, _has_template(value))
+        return self._searched[id(value)][1]
 
     def _of_groups(self, groups: list[Any]) -> dict[str, Any]:
         everyone = self.manager.groups["all"]
@@ -70,7 +77,7 @@ class Variables:
         variables = self._everything.get_vars(host=host, include_hostvars=False)
         templar = Templar(loader=self.loader, variables=variables)
         return {
-            name: templar.template(value) if _is_template(value) else value
+            name: templar.template(value) if self._is_template(value) else value
             for name, value in found.items()
         }
 
@@ -79,9 +86,9 @@ def _wanted(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: variables[name] for name in VARIABLES if name in variables}
 
 
-def _is_template(value: Any) -> bool:
+def _has_template(value: Any) -> bool:
     if isinstance(value, str):
         return "{{" in value or "{%" in value
     if isinstance(value, Mapping):
-        return any(_is_template(item) for item in value.values())
-    return isinstance(value, (list, tuple)) and any(_is_template(item) for item in value)
+        return any(_has_template(item) for item in value.values())
+    return isinstance(value, (list, tuple)) and any(_has_template(item) for item in value)
