@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fleetpolicy.diagnostics import Span
+from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.simulated import SimulatedHost
 
 
@@ -35,6 +35,7 @@ class Inventory:
         names: Every host's name, whatever --limit says.
         groups: Every group's name.
         patterns: Pattern to the names that Ansible takes it to mean.
+        remarks: What Ansible warned of, sorted.
     """
 
     source: Span
@@ -42,3 +43,4 @@ class Inventory:
     names: frozenset[str]
     groups: frozenset[str]
     patterns: Mapping[str, frozenset[str]]
+    remarks: tuple[Diagnostic, ...] = ()
