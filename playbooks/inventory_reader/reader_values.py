@@ -53,5 +53,6 @@ def _plain(value: Any, path: tuple[Any, ...], numbers: list[Any], odd: list[Any]
     if isinstance(value, (bool, int, float)) and math.isfinite(value):
         numbers.append((path, place_of(value)))
         return value
-    odd.append((path, place_of(value), f"was read as {type(value).__name__.strip('_')} {value}"))
+    kind = type(value).__name__.lstrip("_").removeprefix("AnsibleTagged").lower()
+    odd.append((path, place_of(value), f"was read as the {kind} {value}"))
     return str(value)

@@ -1,0 +1,152 @@
+"""List the rules that an inventory or a record of a host can break before it is looked into."""
+
+from fleetpolicy.diagnostics import Rule, Severity
+
+_INVENTORY = "Ansible, How to build your inventory"
+_PATTERNS = "Ansible, Patterns: targeting hosts and groups"
+_YAML = "YAML 1.1, section 10.3.2 Tag resolution: int, float and bool"
+_LABELS = "docs/policy-language.md"
+_HOSTS = "docs/simulated-hosts.md"
+_RECORDS = "schemas/HostRecord.json"
+
+NO_INVENTORY = Rule(
+    "FP150",
+    "no-such-inventory",
+    Severity.ERROR,
+    "An inventory is a file or a folder that can be read.",
+    _INVENTORY,
+)
+INVENTORY_NOT_PARSED = Rule(
+    "FP151",
+    "inventory-not-parsed",
+    Severity.ERROR,
+    "Every source of an inventory must be parsed; a fleet that lacks hosts must not pass.",
+    _INVENTORY,
+)
+INVENTORY_SKIPPED = Rule(
+    "FP152",
+    "inventory-part-skipped",
+    Severity.ERROR,
+    "Ansible passes over keys that it does not know and keeps the last of two equal ones; "
+    "what was meant there would be lost.",
+    _INVENTORY,
+)
+INVENTORY_REMARK = Rule(
+    "FP153",
+    "inventory-remark",
+    Severity.WARNING,
+    "Ansible warns about something in the inventory.",
+    _INVENTORY,
+)
+NO_HOSTS = Rule(
+    "FP154",
+    "no-hosts",
+    Severity.ERROR,
+    "A fleet has at least one host.",
+    _INVENTORY,
+)
+NOTHING_LEFT = Rule(
+    "FP155",
+    "limit-matches-nothing",
+    Severity.ERROR,
+    "A limit leaves at least one host.",
+    _PATTERNS,
+)
+BAD_PATTERN = Rule(
+    "FP156",
+    "bad-host-pattern",
+    Severity.ERROR,
+    "A limit or a host pattern must be one that Ansible understands.",
+    _PATTERNS,
+)
+UNSAFE_NAME = Rule(
+    "FP157",
+    "unsafe-host-name",
+    Severity.ERROR,
+    "A host's name becomes part of file names.",
+    _LABELS,
+)
+BAD_LABELS = Rule(
+    "FP158",
+    "bad-host-labels",
+    Severity.ERROR,
+    "fleetpolicy_labels maps text to text.",
+    _LABELS,
+)
+BAD_MODEL = Rule(
+    "FP159",
+    "bad-host-model",
+    Severity.ERROR,
+    "fleetpolicy_model describes a simulated host.",
+    _HOSTS,
+)
+BAD_ROOT = Rule(
+    "FP160",
+    "bad-host-root",
+    Severity.ERROR,
+    "fleetpolicy_root is the folder of a simulated host, one for each.",
+    _HOSTS,
+)
+UNQUOTED_VALUE = Rule(
+    "FP161",
+    "unquoted-value",
+    Severity.ERROR,
+    "Ansible's YAML makes numbers, dates and truths of words that look like them.",
+    _YAML,
+)
+VARIABLES_UNREADABLE = Rule(
+    "FP162",
+    "host-variables-unreadable",
+    Severity.ERROR,
+    "The variables of every host must be readable: files, templates and vaults.",
+    "Ansible, Using variables: variable precedence",
+)
+READER_CRASHED = Rule(
+    "FP163",
+    "inventory-reader-failed",
+    Severity.ERROR,
+    "Inventories are read by Ansible itself, which must run.",
+    "Ansible, Installation guide",
+)
+RECORD_UNREADABLE = Rule(
+    "FP170",
+    "record-unreadable",
+    Severity.ERROR,
+    "Recorded facts are regular files that can be read.",
+    _RECORDS,
+)
+RECORD_NOT_JSON = Rule(
+    "FP171",
+    "record-not-json",
+    Severity.ERROR,
+    "A record is one complete JSON document.",
+    "RFC 8259",
+)
+NOT_A_RECORD = Rule(
+    "FP172",
+    "not-a-host-record",
+    Severity.ERROR,
+    "A record says which format it has.",
+    _RECORDS,
+)
+RECORD_MISFIT = Rule(
+    "FP173",
+    "record-misfit",
+    Severity.ERROR,
+    "A record follows its schema.",
+    _RECORDS,
+)
+WRONG_FILE_NAME = Rule(
+    "FP174",
+    "record-in-wrong-file",
+    Severity.ERROR,
+    "The record of a host lies in the file that bears its name.",
+    _RECORDS,
+)
+SECOND_RECORD = Rule(
+    "FP175",
+    "second-record",
+    Severity.ERROR,
+    "A host has one record.",
+    _RECORDS,
+)

@@ -1,0 +1,99 @@
+"""Explain where data from outside does not fit its model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+KeyPath = tuple[str | int, ...]
+
+_LONGEST = 60
+_QUOTE = "; quote it"
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A place in a document and what is wrong there.
+
+    Args:
+        is_unquoted: Whether text was meant, and YAML made something else of it.
+    """
+
+    path: KeyPath
+    why: str
+    fix: str
+    is_unquoted: bool = False
+
+
+def explain_misfits(error: ValidationError, model: type[BaseModel] | None) -> Iterator[Misfit]:
+    """Yield what a validation found, in the words of the document."""
+    for item in error.errors(include_url=False):
+        path = tuple(part for part in item["loc"] if part != "[key]")
+        yield _explain(item, path, model)
+
+
+def spell_path(path: KeyPath) -> str:
+    """Return a path as devices[0].address."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "the document"
+
+
+def _explain(item: Any, path: KeyPath, model: type[BaseModel] | None) -> Misfit:
+    kind, where, given = item["type"], spell_path(path), item["input"]
+    if kind == "extra_forbidden":
+        return Misfit(path, f"{where} is no key that is known", _suggest(path, model))
+    if kind == "missing":
+        return Misfit(path, f"{where} is missing", f"add {path[-1]}")
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if message.endswith(_QUOTE):
+        reading = message.removesuffix(_QUOTE)
+        return Misfit(path, f"{where} {reading}", "put it in quotes", is_unquoted=True)
+    if kind == "value_error":
+        return Misfit(path, f"{where}: {message}", f"correct {where}")
+    return Misfit(path, f"{where} is {_show(given)}", _demand(item, message))
+
+
+def _demand(item: Any, message: str) -> str:
+    if item["type"] == "literal_error":
+        return f"write one of {item['ctx']['expected']}"
+    if item["type"] == "string_pattern_mismatch":
+        form = item["ctx"]["pattern"].replace(r"\Z", "$")
+        return f"write a value of the form {form}"
+    should = message.removeprefix("Input should be ")
+    return f"make it {should[:1].lower()}{should[1:]}"
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _suggest(path: KeyPath, model: type[BaseModel] | None) -> str:
+    known = _keys_at(path[:-1], model)
+    close = get_close_matches(str(path[-1]), known, n=1)
+    if close:
+        return f"write {close[0]}, if that was meant"
+    return f"remove it; the keys here are {', '.join(known)}" if known else "remove it"
+
+
+def _keys_at(path: KeyPath, model: type[BaseModel] | None) -> list[str]:
+    """Return the keys that a model takes at a path."""
+    for part in path:
+        if model is None or isinstance(part, int):
+            continue
+        fields = {info.alias or name: info for name, info in model.model_fields.items()}
+        if part in fields:
+            model = _model_within(fields[part].annotation)
+    if model is None:
+        return []
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _model_within(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in an annotation such as tuple[Model, ...] or dict[str, Model] | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_within(part) for part in get_args(annotation))
+    return next((model for model in found if model), None)
