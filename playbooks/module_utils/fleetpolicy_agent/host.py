@@ -83,6 +83,7 @@ class Host:
         program, *arguments = argv
         environment = {**os.environ, "LC_ALL": "C"}
         environment["PATH"] = environment.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+        environment.setdefault("LIBVIRT_DEFAULT_URI", "qemu:///system")
         if self.is_simulated:
             program = f"{self.root}/usr/sbin/{program}"
             environment["FLEETPOLICY_ROOT"] = self.root

@@ -80,7 +80,9 @@ def _device(
     host: Host, address: str, aliases: list[tuple[str, str]], used_by: list[str]
 ) -> dict[str, object]:
     folder = f"{DEVICES}/{address}"
-    subsystem = f"{_hex(host, address, 'subsystem_vendor')}:{_hex(host, address, 'subsystem_device')}"
+    subsystem = (
+        f"{_hex(host, address, 'subsystem_vendor')}:{_hex(host, address, 'subsystem_device')}"
+    )
     group = host.target(f"{folder}/iommu_group")
     node = host.line(f"{folder}/numa_node")
     modalias = host.line(f"{folder}/modalias") or ""

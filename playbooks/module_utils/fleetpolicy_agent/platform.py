@@ -82,18 +82,14 @@ class Modules:
     def vfio_modules(self) -> dict[str, str]:
         """Return the VFIO modules of the kernel and whether each is built in."""
         pattern = r"(?:^|/)(\w*vfio[\w-]*|iommufd)\.ko"
-        found = {name: "module" for name in re.findall(pattern, self._loadable, re.MULTILINE)}
-        found.update(
-            dict.fromkeys(re.findall(pattern, self._built_in, re.MULTILINE), "builtin")
-        )
+        found = dict.fromkeys(re.findall(pattern, self._loadable, re.MULTILINE), "module")
+        found.update(dict.fromkeys(re.findall(pattern, self._built_in, re.MULTILINE), "builtin"))
         return {name.replace("-", "_"): found[name] for name in sorted(found)}
 
     def vfio_aliases(self) -> list[dict[str, str]]:
         """Return the lines that tell which VFIO driver suits which device."""
         lines = re.findall(r"^alias (vfio_pci:\S+) (\S+)$", self._aliases, re.MULTILINE)
-        return [
-            {"module": module, "pattern": pattern} for pattern, module in sorted(set(lines))
-        ]
+        return [{"module": module, "pattern": pattern} for pattern, module in sorted(set(lines))]
 
     def pci_aliases(self, vendors: set[str]) -> list[tuple[str, str]]:
         """Return the pattern and module of every PCI alias that can concern these vendors.

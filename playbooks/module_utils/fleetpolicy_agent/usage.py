@@ -5,16 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import struct
 
 from ansible.module_utils.fleetpolicy_agent.host import Host
+from ansible.module_utils.fleetpolicy_agent.sessions import ssh_interfaces
 
 PCI_ADDRESS = re.compile(r"/([0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?=/|$)")
 MOUNTS = {"/": "root disk", "/boot": "boot disk", "/boot/efi": "boot disk"}
-SIOCGIFADDR = 0x8915
-SSH_PORT = 22
-ESTABLISHED = "01"
 
 
 def usage_of(host: Host) -> dict[str, list[str]]:
@@ -36,8 +32,8 @@ def _disks(host: Host) -> list[tuple[str, str]]:
             number = _device_number(host, source) or fields[2]
             found += [(use, address) for address in _block_functions(host, number)]
     for line in (host.text("/proc/swaps") or "").splitlines()[1:]:
-        number = _device_number(host, line.split()[0])
-        found += [("swap", address) for address in _block_functions(host, number or "")]
+        device = _device_number(host, line.split()[0]) or ""
+        found += [("swap", address) for address in _block_functions(host, device)]
     return found
 
 
@@ -77,14 +73,16 @@ def _below(host: Host, place: str) -> list[str]:
     links = [f"{folder}/slaves/{name}" for name in host.names(f"{folder}/slaves")]
     subsystem = re.match(r".*/nvme-subsystem/[^/]+", place)
     if subsystem:
-        controllers = [name for name in host.names(subsystem.group()) if re.fullmatch(r"nvme\d+", name)]
+        controllers = [
+            name for name in host.names(subsystem.group()) if re.fullmatch(r"nvme\d+", name)
+        ]
         links += [f"{subsystem.group()}/{name}" for name in controllers]
     return [real for real in map(host.resolved, links) if real]
 
 
 def _networks(host: Host) -> list[tuple[str, str]]:
     uses = [("default route", name) for name in _default_interfaces(host)]
-    uses += [("ssh", name) for name in _ssh_interfaces(host)]
+    uses += [("ssh", name) for name in ssh_interfaces(host)]
     return [(use, address) for use, name in uses for address in _net_functions(host, name)]
 
 
@@ -116,31 +114,6 @@ def _net_functions(host: Host, name: str) -> list[str]:
         pending += [f"{place}/{entry}" for entry in lower]
         pending += [f"/sys/class/net/{port}" for port in ports]
     return found
-
-
-def _ssh_interfaces(host: Host) -> set[str]:
-    """Return the interfaces of this machine that ssh sessions come in by."""
-    if host.is_simulated:
-        return set()
-    local = {os.environ.get("SSH_CONNECTION", "").split()[2:3] and _packed_session()}
-    for table, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
-        for line in (host.text(table) or "").splitlines()[1:]:
-            address, port = line.split()[1].split(":")
-            if int(port, 16) == SSH_PORT and line.split()[3] == ESTABLISHED:
-                local.add(_unpack(address, family))
-    return {name for name, address in _interface_addresses(host) if address in local}
-
-
-def _packed_session() -> bytes | None:
-    return None
-
-
-def _unpack(address: str, family: int) -> bytes:
-    return b""
-
-
-def _interface_addresses(host: Host) -> list[tuple[str, bytes]]:
-    return []
 
 
 def _consoles(host: Host) -> list[tuple[str, str]]:

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Name the files that are ours on a host, and the foreign ones that concern us."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+MANIFEST = "/var/lib/fleetpolicy/manifest.json"
+PENDING = "/var/lib/fleetpolicy/pending.json"
+OWNED = (
+    "/etc/default/grub.d/99-fleetpolicy.cfg",
+    "/etc/modprobe.d/fleetpolicy.conf",
+    "/etc/modules-load.d/fleetpolicy.conf",
+    "/etc/udev/rules.d/70-fleetpolicy.rules",
+)
+FOREIGN_FOLDERS = (
+    "/etc/default/grub.d",
+    "/etc/modprobe.d",
+    "/etc/modules-load.d",
+    "/etc/udev/rules.d",
+)
+FOREIGN_FILES = ("/etc/default/grub",)
+CONCERNS_US = re.compile(rb"vfio|driver_override|iommu|GRUB_CMDLINE")
+MOST_CONTENT = 64 * 1024
+DOMAIN_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?\Z")
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest that plans and manifests know contents by."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the steps of a bundle in their order, and undo them when one fails."""
+
+from __future__ import annotations
+
+import json
+
+from ansible.module_utils.fleetpolicy_agent.bundle import COMMAND_LINE, Bundle, DomainStep
+from ansible.module_utils.fleetpolicy_agent.domains import define, domain_names, undefine
+from ansible.module_utils.fleetpolicy_agent.files import Change, Kept, read_plain
+from ansible.module_utils.fleetpolicy_agent.host import COMMAND_TIMEOUT_SECONDS, AgentError, Host
+from ansible.module_utils.fleetpolicy_agent.kernel import release_of
+from ansible.module_utils.fleetpolicy_agent.owned import MANIFEST, PENDING
+from ansible.module_utils.fleetpolicy_agent.platform import boot_facts
+
+MANIFEST_MODE = 0o644
+NOTE_MODE = 0o600
+MOST_WORDS = 2000
+GRUB: tuple[str, ...] = ("update-grub",)
+INITRAMFS: dict[object, tuple[str, ...]] = {
+    # All of them: nobody knows yet which kernel boots next.
+    "initramfs-tools": ("update-initramfs", "-u", "-k", "all"),
+    "dracut": ("dracut", "-f", "--regenerate-all"),
+    "none": (),
+}
+
+
+class Work:
+    """What is left to do of a bundle on a host.
+
+    Args:
+        files: What is in the place of each file of the bundle.
+        domains: What libvirt keeps of each domain of the bundle.
+    """
+
+    def __init__(
+        self, host: Host, bundle: Bundle, files: dict[str, Kept], domains: dict[str, str | None]
+    ) -> None:
+        self._host = host
+        self._bundle = bundle
+        self._domains = domains
+        self._changes = [
+            Change(host, step.path, files[step.path], Kept(step.content, step.mode))
+            for step in bundle.files
+        ]
+        self._defined: list[DomainStep] = []
+        self._ran: list[tuple[str, ...]] = []
+        self._commands = self._due_commands()
+        self._manifest = self._manifest_change()
+        self.changed = [change.path for change in self._changes]
+        self.changed += [step.name for step in bundle.domains]
+        self.changed += [MANIFEST] if self._manifest else []
+
+    def run(self) -> None:
+        """Do everything, the manifest last.
+
+        Raises:
+            AgentError: A step failed; everything is as it was before.
+        """
+        note = self._note()
+        try:
+            note.stage()
+            note.commit()
+            self._write_files()
+            self._run_commands()
+            self._define_domains()
+            if self._manifest:
+                self._manifest.stage()
+                self._manifest.commit()
+        except (AgentError, OSError) as error:
+            raise AgentError(f"{error}; {self._undo(note)}") from error
+        Change(self._host, PENDING, Kept(None, 0), Kept(None, 0)).restore()
+
+    def _note(self) -> Change:
+        """Return a note of the commands that are due, for whoever comes after a power cut."""
+        data = json.dumps([list(command) for command in self._commands]).encode()
+        return Change(self._host, PENDING, read_plain(self._host, PENDING), Kept(data, NOTE_MODE))
+
+    def _due_commands(self) -> list[tuple[str, ...]]:
+        kinds = {step.kind for step in self._bundle.files}
+        commands = [GRUB] if COMMAND_LINE in kinds else []
+        if kinds - {COMMAND_LINE}:
+            maker = boot_facts(self._host, release_of(self._host))["initramfs"]
+            if maker not in INITRAMFS:
+                raise AgentError("nothing is known about how this host makes its initramfs")
+            commands.append(INITRAMFS[maker])
+        known = [GRUB, *INITRAMFS.values()]
+        left = json.loads(read_plain(self._host, PENDING).data or b"[]")
+        commands += [command for command in known if list(command) in left]
+        return [command for command in dict.fromkeys(commands) if command]
+
+    def _manifest_change(self) -> Change | None:
+        before = read_plain(self._host, MANIFEST)
+        if not self._bundle.manifest or before.data == self._bundle.manifest:
+            return None
+        return Change(self._host, MANIFEST, before, Kept(self._bundle.manifest, MANIFEST_MODE))
+
+    def _write_files(self) -> None:
+        for change in self._changes:
+            change.stage()
+        for change in self._changes:
+            change.commit()
+
+    def _run_commands(self) -> None:
+        for command in self._commands:
+            self._ran.append(command)
+            said = self._said(command)
+            if said:
+                raise AgentError(said)
+
+    def _said(self, command: tuple[str, ...]) -> str:
+        """Run a command and return how it failed; empty when it did not."""
+        done = self._host.run(*command, timeout=COMMAND_TIMEOUT_SECONDS)
+        if done is None:
+            return f"{command[0]} is not there or did not end"
+        if not done.returncode:
+            return ""
+        words = (done.stderr or done.stdout).strip()[-MOST_WORDS:]
+        return f"{' '.join(command)} failed ({done.returncode}): {words}"
+
+    def _define_domains(self) -> None:
+        for step in self._bundle.domains:
+            self._defined.append(step)
+            if step.xml is None:
+                undefine(self._host, step.name)
+            else:
+                define(self._host, step.name, step.xml)
+
+    def _undo(self, note: Change) -> str:
+        """Put everything back and say whether that worked."""
+        undone = [note, *self._changes, *([self._manifest] if self._manifest else [])]
+        try:
+            for step in reversed(self._defined):
+                self._put_back(step)
+            for change in reversed(undone):
+                change.restore()
+        except (AgentError, OSError) as error:
+            return f"and it could not be undone: {error}; look at this host by hand"
+        # They ran with the new files, perhaps half way; let them run with the old ones again.
+        again = [command for command in self._ran if self._said(command)]
+        failed = f", but {again[0][0]} fails with them too" if again else ""
+        return f"every file is as it was before{failed}"
+
+    def _put_back(self, step: DomainStep) -> None:
+        before = self._domains[step.name]
+        if before is not None:
+            define(self._host, step.name, before)
+        elif step.name in domain_names(self._host):
+            undefine(self._host, step.name)
