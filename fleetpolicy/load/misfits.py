@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from fleetpolicy.load.wording import describe_pattern
+
 KeyPath = tuple[str | int, ...]
 
 _LONGEST = 60
@@ -59,8 +61,7 @@ def _demand(item: Any, message: str) -> str:
     if item["type"] == "literal_error":
         return f"write one of {item['ctx']['expected']}"
     if item["type"] == "string_pattern_mismatch":
-        form = item["ctx"]["pattern"].replace(r"\Z", "$")
-        return f"write a value of the form {form}"
+        return f"write {describe_pattern(item['ctx']['pattern'])}"
     should = message.removeprefix("Input should be ")
     return f"make it {should[:1].lower()}{should[1:]}"
 
