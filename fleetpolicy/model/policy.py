@@ -17,6 +17,7 @@ from fleetpolicy.model.scalars import (
     ModuleName,
     ModuleParameter,
     Name,
+    Number,
     PciAddress,
     PciClass,
     PciId,
@@ -203,7 +204,7 @@ class GuestSpec(Document):
     vcpus: Count
     memory: Size
     hugepages: Size | None = Field(default=None, description="Back the memory with pages this big.")
-    numa_node: Annotated[int, Field(ge=0, le=1023)] | None = Field(
+    numa_node: Annotated[Number, Field(ge=0, le=1023)] | None = Field(
         default=None, description="The host's NUMA node that the memory comes from."
     )
     title: Line | None = None

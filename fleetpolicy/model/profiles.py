@@ -14,12 +14,13 @@ from fleetpolicy.model.scalars import (
     ModuleName,
     ModuleParameter,
     Name,
+    Number,
     PciId,
     Size,
     Truth,
 )
 
-Source = Annotated[str, Field(min_length=4, description="Who says so: a file, a commit, a page.")]
+Source = Annotated[Line, Field(min_length=4, description="Who says so: a file, a commit, a page.")]
 Pgprot = Literal["device-ngnrne", "device-ngnre", "normal-nc", "normal-wb"]
 
 
@@ -87,6 +88,10 @@ class DriverProfileSpec(Document):
 
     module: ModuleName
     driver: ModuleName = Field(description="Its name in /sys/bus/pci/drivers: dashes matter.")
+    bus: Literal["pci", "platform", "none"] = Field(
+        default="pci",
+        description="What it binds; a module of another bus is known for its parameters alone.",
+    )
     ids: tuple[PciId, ...] = Field(default=(), description="Empty: any device, by override.")
     consent: Truth = Field(
         default=True, description="Sets VM_ALLOW_ANY_UNCACHED on the BARs that it maps."
@@ -110,7 +115,7 @@ class DriverProfile(Document):
 class RegionProfile(Document):
     """A region that a device shows under its variant driver."""
 
-    index: Annotated[int, Field(ge=0, le=5)]
+    index: Annotated[Number, Field(ge=0, le=5)]
     name: Name
     memory: Literal["mmio", "coherent"]
     pgprot: Pgprot = Field(
@@ -129,7 +134,7 @@ class DeviceProfileSpec(Document):
         default=None, description="The module whose regions are listed below."
     )
     regions: tuple[RegionProfile, ...] = ()
-    generic_initiator_nodes: Annotated[int, Field(ge=0, le=64)] = 0
+    generic_initiator_nodes: Annotated[Number, Field(ge=0, le=64)] = 0
     mmio_aperture: Size | None = None
     source: Source
 
@@ -146,8 +151,8 @@ class DeviceProfile(Document):
 class PlatformMatch(Document):
     """Choose platforms by what firmware calls them (DMI), with shell wildcards."""
 
-    vendor: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    product: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    vendor: Line | None = None
+    product: Line | None = None
 
     @model_validator(mode="after")
     def _chooses(self) -> "PlatformMatch":

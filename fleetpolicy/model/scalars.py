@@ -32,6 +32,14 @@ def _truth(value: Any) -> Any:
     return value
 
 
+def _digits(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"0|[1-9][0-9]{0,11}", value):
+            raise ValueError("write a whole number, without leading zeros")
+        return int(value)
+    return value
+
+
 def _refuse_number(value: Any) -> Any:
     if isinstance(value, (int, float)):
         raise ValueError(f"was read as the number {value}; quote it")  # noqa: TRY004 pydantic wants ValueError
@@ -40,6 +48,7 @@ def _refuse_number(value: Any) -> Any:
 
 _WORD = r"[A-Za-z0-9_.,:=+/@%*!\[\]-]"
 
+Number = Annotated[int, BeforeValidator(_digits)]
 Text = Annotated[str, BeforeValidator(_refuse_number)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Line = Annotated[Text, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,500}\Z")]
@@ -72,8 +81,8 @@ ModuleParameter = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64
 Glob = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._+~*?\[\]-]{1,128}\Z")]
 Label = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,63}\Z")]
 HostPattern = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._:,&!*?~\[\]-]{1,256}\Z")]
-Count = Annotated[int, Field(ge=1, le=4096)]
-Priority = Annotated[int, Field(ge=0, le=1_000_000)]
+Count = Annotated[Number, Field(ge=1, le=4096)]
+Priority = Annotated[Number, Field(ge=0, le=1_000_000)]
 
 _KIB = {"KiB": 1, "MiB": 1 << 10, "GiB": 1 << 20, "TiB": 1 << 30}
 

@@ -1,0 +1,104 @@
+"""Load a repository's settings: the fleetpolicy.yaml that is found upwards."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
+from fleetpolicy.load.files import read_file
+from fleetpolicy.load.rules import NOT_A_DOCUMENT
+from fleetpolicy.load.source import parse_source
+from fleetpolicy.load.validation import judge
+from fleetpolicy.model.scalars import Document, Line
+
+SETTINGS_NAME = "fleetpolicy.yaml"
+
+
+class SettingsDocument(Document):
+    """Where a repository keeps what the commands work on; paths are relative to this file."""
+
+    policies: tuple[Line, ...] = Field(default=(), description="Policy files and folders.")
+    facts: Line | None = Field(default=None, description="Folder of recorded facts.")
+    inventory: Annotated[Line, Field(min_length=1)] | None = Field(
+        default=None, description="A fleet's folder, or anything that Ansible takes."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The places that a repository names; empty where it names none.
+
+    Args:
+        source: The settings file, None where there is none.
+    """
+
+    policies: tuple[Path, ...] = ()
+    facts: Path | None = None
+    inventory: Path | None = None
+    source: Path | None = None
+
+
+def load_settings(start: Path, explicit: Path | None) -> Settings:
+    """Return the settings of a file, or of the nearest one upwards within the git repository.
+
+    Args:
+        start: Where to begin to look; outside of a repository the only place.
+        explicit: A file that must exist.
+
+    Raises:
+        FleetPolicyError: The file cannot be read, or says what it may not.
+    """
+    path = explicit or _find_upwards(start)
+    if path is None:
+        return Settings()
+    data = read_file(path)
+    if isinstance(data, Diagnostic):
+        raise FleetPolicyError(data)
+    source = parse_source(data, str(path))
+    if not source.documents and not source.findings:
+        return Settings(source=path)
+    findings = list(source.findings)
+    for extra in source.documents[1:]:
+        why = "the file has more than one document"
+        fix = "keep one document of settings"
+        findings.append(NOT_A_DOCUMENT.at(extra.span_of(()), why=why, fix=fix))
+    settings, found = (
+        judge(source.documents[0], SettingsDocument) if source.documents else (None, ())
+    )
+    findings += found
+    if findings or settings is None:
+        raise FleetPolicyError(*findings)
+    return _resolve(settings, path)
+
+
+def _find_upwards(start: Path) -> Path | None:
+    folders = list(_repository_folders(start))
+    return next((path for path in (f / SETTINGS_NAME for f in folders) if path.is_file()), None)
+
+
+def _repository_folders(start: Path) -> Iterable[Path]:
+    """Return a folder and those above it up to the root of its git repository."""
+    above = [start, *start.parents]
+    for number, folder in enumerate(above):
+        if (folder / ".git").exists():
+            return above[: number + 1]
+    return above[:1]
+
+
+def _resolve(settings: SettingsDocument, path: Path) -> Settings:
+    folder = path.parent
+    return Settings(
+        policies=tuple(_shorten(folder / name) for name in settings.policies),
+        facts=_shorten(folder / settings.facts) if settings.facts else None,
+        inventory=_shorten(folder / settings.inventory) if settings.inventory else None,
+        source=path,
+    )
+
+
+def _shorten(path: Path) -> Path:
+    """Return a path relative to the working directory where it is below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

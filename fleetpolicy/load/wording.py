@@ -1,0 +1,48 @@
+"""Say in words what a field takes, where a model only has a pattern."""
+
+from typing import Any, get_args
+
+from pydantic import StringConstraints
+from pydantic.fields import FieldInfo
+
+from fleetpolicy.model import scalars
+from fleetpolicy.model.policy import GuestSpec
+
+_WORDS: tuple[tuple[Any, str], ...] = (
+    (scalars.Line, "one line of text without control characters, at most 500 of them"),
+    (scalars.Name, "lower-case letters, digits, dots and dashes, such as gh200-coherent"),
+    (scalars.PciAddress, "a PCI address with its domain, such as 0009:01:00.0"),
+    (scalars.PciId, "vendor and device in four hex digits each, such as 10de:2342"),
+    (scalars.PciClass, "four or six hex digits, such as 0302"),
+    (scalars.Serial, "letters, digits, dots, colons and dashes, at most 64"),
+    (scalars.Size, "a whole number with KiB, MiB, GiB or TiB, such as 64GiB"),
+    (scalars.AbsolutePath, "a path that begins with / and has no control characters"),
+    (scalars.KernelParameter, "a kernel parameter's name, such as iommu.passthrough"),
+    (scalars.KernelValue, "letters, digits and _ . , : = + / @ % * ! [ ] -, without spaces"),
+    (scalars.KernelToken, "a kernel parameter, with = and a value if it takes one"),
+    (scalars.ModuleName, "a module's name, such as vfio_pci, or a driver's, such as vfio-pci"),
+    (scalars.ModuleParameter, "a module parameter's name, such as disable_idle_d3"),
+    (scalars.Glob, "a kernel release, with * ? [ ] as wildcards, such as 6.12.*-site"),
+    (scalars.Label, "letters, digits and . _ / -, at most 63"),
+    (scalars.HostPattern, "an Ansible host pattern without spaces, such as gh-*:!gh-07"),
+    (GuestSpec.model_fields["host"], "the name of a host of the inventory, such as gh-01"),
+)
+
+
+def _pattern_of(scalar: Any) -> str:
+    parts = scalar.metadata if isinstance(scalar, FieldInfo) else get_args(scalar)
+    for part in parts:
+        if isinstance(part, StringConstraints) and part.pattern:
+            return str(part.pattern)
+        for below in (part, *getattr(part, "metadata", ())):
+            if getattr(below, "pattern", None):
+                return str(below.pattern)
+    raise LookupError(f"{scalar} has no pattern")
+
+
+WORDS_BY_PATTERN = {_pattern_of(scalar): words for scalar, words in _WORDS}
+
+
+def describe_pattern(pattern: str) -> str:
+    """Return what a pattern takes, in words."""
+    return WORDS_BY_PATTERN.get(pattern, f"a text that matches {pattern}")
