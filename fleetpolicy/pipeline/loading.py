@@ -92,7 +92,7 @@ def load(request: Request) -> Loaded:
     inventory = load_inventory(places.inventory, limit=request.limit, patterns=sorted(patterns))
     if request.inventory:
         inventory = replace(inventory, source=Span(str(request.inventory)))
-    return Loaded(places, policy, inventory, findings)
+    return Loaded(places, policy, inventory, (*findings, *inventory.remarks))
 
 
 def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Looked:
