@@ -142,7 +142,8 @@ class DevicePolicySpec(Document):
     match: DevicePolicyMatch
     driver: ModuleName = Field(
         default="auto",
-        description="auto (best vfio_pci: alias of the host), vfio-pci, or a variant driver's name.",
+        description="auto (best vfio_pci: alias of the host), vfio-pci, or a variant driver's "
+        "name.",
     )
     mapping: MappingMode | None = Field(default=None, description="Default: the fleet's.")
     on_unsupported: OnUnsupported | None = Field(default=None, description="Default: the fleet's.")

@@ -51,7 +51,7 @@ class BootFacts(Document):
 
 
 class LibvirtFacts(Document):
-    """Versions that decide which XML elements exist, as major * 1,000,000 + minor * 1,000 + micro."""
+    """Versions that decide over XML elements: major * 1,000,000 + minor * 1,000 + micro."""
 
     libvirt: Annotated[int, Field(ge=0)]
     qemu: Annotated[int, Field(ge=0)]

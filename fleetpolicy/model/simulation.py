@@ -11,7 +11,8 @@ class RegionMapping:
 
     Args:
         vmm: Type of the VMM's own mapping, such as Device-nGnRnE; "not mapped" where it has none.
-        stage2: Normal-NC, Device-nGnRE, Normal, "trapped", or "refused: EINVAL at memslot creation".
+        stage2: Normal-NC, Device-nGnRE, Normal, "trapped", or "refused: EINVAL at memslot
+            creation".
         reachable: Final types over every stage-1 choice, strongest Device type first.
     """
 

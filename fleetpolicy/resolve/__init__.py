@@ -9,9 +9,9 @@ from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.mapping import features_of
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.resolve.assignments import assign, assign_companion, fall_back
+from fleetpolicy.resolve.assignments import assign, fall_back
 from fleetpolicy.resolve.claims import Claim, claim_devices, matches_device
-from fleetpolicy.resolve.grouping import group_hosts
+from fleetpolicy.resolve.grouping import group_hosts, names_hosts
 from fleetpolicy.resolve.guests import resolve_guests
 from fleetpolicy.resolve.iommu import complete_groups
 from fleetpolicy.resolve.kernel import choose_kernel, choose_platform
@@ -63,17 +63,23 @@ class _Resolved:
 
 def _resolve_class(situation: Situation) -> _Resolved:
     """Return what a class of equal hosts is to be."""
+    claims, found = claim_devices(situation)
+    companions, partners = complete_groups(situation, claims)
+    taken = (*claims, *companions)
+    module_settings, unknown = collect_module_settings(situation)
+    findings = (*found, *partners, *unknown)
     kernel = choose_kernel(situation)
     if isinstance(kernel, Diagnostic):
-        return _Resolved(None, (kernel,))
+        return _Resolved(None, (kernel, *findings))
     opt_out = choose_opt_out(situation, kernel)
     if isinstance(opt_out, Diagnostic):
-        return _Resolved(None, (opt_out,))
+        if taken:
+            return _Resolved(None, (opt_out, *findings))
+        opt_out = None  # a host that gives nothing away has nothing to opt out of
     kernel = with_opt_out(kernel, opt_out)
-    assignments, assigned = _assign_all(situation, kernel, opt_out)
+    assignments, assigned = _assign_all(situation, taken, kernel, opt_out)
     settings, conflicts = collect_settings(situation, opt_out)
-    module_settings, unknown = collect_module_settings(situation)
-    findings = (*assigned, *conflicts, *unknown)
+    findings = (*findings, *assigned, *conflicts)
     if any(item.rule.severity is Severity.ERROR for item in findings):
         return _Resolved(None, findings)
     host_class = HostClass(
@@ -92,20 +98,17 @@ def _resolve_class(situation: Situation) -> _Resolved:
 
 
 def _assign_all(
-    situation: Situation, kernel: Kernel | None, opt_out: OptOut | None
+    situation: Situation, taken: tuple[Claim, ...], kernel: Kernel | None, opt_out: OptOut | None
 ) -> tuple[tuple[Assignment, ...], tuple[Diagnostic, ...]]:
-    """Return every assignment by address, group companions included."""
-    claims, found = claim_devices(situation)
-    companions, partners = complete_groups(situation, claims)
-    findings: list[Diagnostic] = [*found, *partners]
+    """Return every assignment by address, after any fallback."""
+    findings: list[Diagnostic] = []
     assignments: list[Assignment] = []
-    for claim, companion in (*_flag(claims, False), *_flag(companions, True)):
-        place = assign_companion if companion else assign
-        assigned = place(situation, claim, kernel, opt_out)
+    for claim in taken:
+        assigned = assign(situation, claim, opt_out)
         if isinstance(assigned, Diagnostic):
             findings.append(assigned)
             continue
-        if not companion:
+        if not claim.companion:
             assigned, finding = fall_back(situation, claim, assigned, kernel)
             findings += [finding] if finding else []
         assignments.append(assigned)
@@ -113,27 +116,27 @@ def _assign_all(
     return tuple(assignments), tuple(findings)
 
 
-def _flag(claims: tuple[Claim, ...], companion: bool) -> Iterator[tuple[Claim, bool]]:  # noqa: FBT001
-    return ((claim, companion) for claim in claims)
-
-
 def _find_unmatched(
     policy: PolicySet, inventory: Inventory, situations: tuple[Situation, ...]
 ) -> Iterator[Diagnostic]:
-    """Find policies that match no device, unless hosts were left out that they could match."""
-    if len(inventory.hosts) != len(inventory.names) or not situations:
+    """Find policies that match no device, unless hosts are unknown that they could match."""
+    judged = sum(1 + len(situation.others) for situation in situations)
+    if judged < len(inventory.names):
         return
-    for located in policy.device_policies:
-        matched = any(
+    matched = {
+        located.model.metadata.name
+        for situation in situations
+        for located in situation.applicable
+        if any(
             matches_device(located.model.spec, device, situation.serials.get(device.address))
-            for situation in situations
-            if located in situation.applicable
             for device in situation.facts.devices
         )
-        if not matched:
+    }
+    for located in policy.device_policies:
+        name = located.model.metadata.name
+        if name not in matched and names_hosts(located.model.spec.match.hosts, inventory):
             yield UNMATCHED_POLICY.at(
                 located.span_of(("spec", "match")),
-                why=f"{located.model.metadata.name} matches no device of {len(inventory.hosts)} "
-                "hosts",
+                why=f"{name} matches no device of {judged} hosts",
                 fix="correct the match, or remove the policy",
             )

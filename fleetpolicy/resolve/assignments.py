@@ -7,23 +7,24 @@ from fleetpolicy.model.fleet import Assignment, Kernel, OptOut, OptOutMechanism,
 from fleetpolicy.model.mapping import shortfalls
 from fleetpolicy.model.policy import MappingMode, OnUnsupported
 from fleetpolicy.resolve.claims import Claim
-from fleetpolicy.resolve.drivers import choose_driver, driver_span, list_regions
+from fleetpolicy.resolve.drivers import (
+    choose_driver,
+    driver_span,
+    list_regions,
+    named_driver,
+)
 from fleetpolicy.resolve.optout import withholding_driver
 from fleetpolicy.resolve.rules import HOST_SKIPPED, TRAPPED_INSTEAD
 from fleetpolicy.resolve.situation import Situation
 
 
-def assign(
-    situation: Situation, claim: Claim, kernel: Kernel | None, opt_out: OptOut | None
-) -> Assignment | Diagnostic:
+def assign(situation: Situation, claim: Claim, opt_out: OptOut | None) -> Assignment | Diagnostic:
     """Return a device's assignment, before any fallback."""
     declared, origin = _declared(situation, claim)
     mapping = declared
     if opt_out:
         origin = opt_out.origin
-        trapped = MappingMode.TRAPPED in {declared} or (
-            opt_out.mechanism is OptOutMechanism.TRAPPED
-        )
+        trapped = declared is MappingMode.TRAPPED or opt_out.mechanism is OptOutMechanism.TRAPPED
         mapping = MappingMode.TRAPPED if trapped else MappingMode.DEVICE
     driver = _driver(situation, claim, mapping, opt_out)
     if isinstance(driver, Diagnostic):
@@ -39,20 +40,10 @@ def assign(
         mapping_origin=origin,
         declared=declared,
         policy=claim.policy.model.metadata.name if claim.policy else "",
-        companion=False,
+        companion=claim.companion,
         rom_bar=bool(claim.spec and claim.spec.libvirt.rom_bar),
         regions=regions,
     )
-
-
-def assign_companion(
-    situation: Situation, claim: Claim, kernel: Kernel | None, opt_out: OptOut | None
-) -> Assignment | Diagnostic:
-    """Return the assignment of a function that only follows its IOMMU group."""
-    assigned = assign(situation, claim, kernel, opt_out)
-    if isinstance(assigned, Diagnostic):
-        return assigned
-    return replace(assigned, companion=True)
 
 
 def _declared(situation: Situation, claim: Claim) -> tuple[MappingMode, Span]:
@@ -69,8 +60,7 @@ def _driver(
     by_driver = opt_out is not None and opt_out.mechanism is OptOutMechanism.DRIVER
     if by_driver or mapping is MappingMode.DEVICE:
         withholding = withholding_driver(situation)
-        named = claim.spec.driver if claim.spec else "auto"
-        if withholding and (by_driver or named == "auto"):
+        if withholding and (by_driver or named_driver(situation, claim) == "auto"):
             return withholding
     return choose_driver(situation, claim, uncached=mapping is MappingMode.DEVICE)
 

@@ -16,6 +16,8 @@ from fleetpolicy.resolve.rules import (
 )
 from fleetpolicy.resolve.situation import Situation
 
+BRIDGE_CLASS = "0604"
+
 
 @dataclass(frozen=True, slots=True)
 class Taker:
@@ -42,11 +44,16 @@ class Taker:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A device and what claims it: a policy, a guest, or both."""
+    """A device and what claims it: a policy, a guest, or both.
+
+    Args:
+        companion: The device is taken only because its IOMMU group demands it.
+    """
 
     device: PciDevice
     policy: Located[DevicePolicy] | None
     taker: Taker | None
+    companion: bool = False
 
     @property
     def spec(self) -> DevicePolicySpec | None:
@@ -79,9 +86,9 @@ def claim_devices(
     for device in situation.facts.devices:
         ranked = _matching(situation, device)
         findings += _check_tie(situation, device, ranked)
-        taker = takers.get(device.address)
-        if ranked or taker:
-            claim = Claim(device, ranked[0] if ranked else None, taker)
+        own = takers.get(device.address)
+        if ranked or own:
+            claim = Claim(device, ranked[0] if ranked else None, own)
             claims.append(claim)
             findings += _check_use(situation, claim)
     return tuple(claims), tuple(findings)
@@ -157,21 +164,20 @@ def matches_device(spec: DevicePolicySpec, device: PciDevice, serial: str | None
 def _check_tie(
     situation: Situation, device: PciDevice, ranked: list[Located[DevicePolicy]]
 ) -> Iterator[Diagnostic]:
-    if len(ranked) < 2:  # noqa: PLR2004 a tie takes two
-        return
-    first, second = ranked[0], ranked[1]
-    priority = first.model.spec.priority
-    if priority != second.model.spec.priority:
-        return
-    yield situation.find(
-        PRIORITY_TIE,
-        second.span_of(("spec", "priority")),
-        why=f"{second.model.metadata.name} and {first.model.metadata.name} "
-        f"({first.span_of(('spec', 'priority'))}) both match {device.address} "
-        f"({device.id}) with priority {priority}",
-        fix="give one of them a higher priority, or narrow its match",
-        device=device.address,
-    )
+    """Find each policy that matches a device as strongly as the first."""
+    for other in ranked[1:]:
+        first, priority = ranked[0], ranked[0].model.spec.priority
+        if other.model.spec.priority != priority:
+            return
+        yield situation.find(
+            PRIORITY_TIE,
+            other.span_of(("spec", "priority")),
+            why=f"{other.model.metadata.name} and {first.model.metadata.name} "
+            f"({first.span_of(('spec', 'priority'))}) both match {device.address} "
+            f"({device.id}) with priority {priority}",
+            fix="give one of them a higher priority, or narrow its match",
+            device=device.address,
+        )
 
 
 def _check_use(situation: Situation, claim: Claim) -> Iterator[Diagnostic]:

@@ -6,7 +6,7 @@ from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec
 from fleetpolicy.model.record import PciDevice
 from fleetpolicy.model.regions import list_device_regions
 from fleetpolicy.model.scalars import canonical_module
-from fleetpolicy.resolve.claims import Claim
+from fleetpolicy.resolve.claims import BRIDGE_CLASS, Claim
 from fleetpolicy.resolve.rules import NO_DRIVER, NO_REGIONS
 from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.boot import driver_for
@@ -25,10 +25,21 @@ def choose_driver(situation: Situation, claim: Claim, *, uncached: bool) -> Vfio
     """Return the driver of a device.
 
     Args:
+        situation: The class of hosts.
+        claim: The device, with the policy that speaks for it.
         uncached: The device must not be mapped cacheable, so that `auto` leaves a driver alone
             which would do that.
     """
-    named = claim.spec.driver if claim.spec else "auto"
+    if claim.device.device_class.startswith(BRIDGE_CLASS):
+        return situation.find(
+            NO_DRIVER,
+            claim.span,
+            why=f"{claim.device.address} ({claim.device.id}) is a bridge, which every VFIO driver "
+            "refuses",
+            fix="match the devices behind it, by id, class or address",
+            device=claim.device.address,
+        )
+    named = named_driver(situation, claim)
     if named != "auto":
         return _check_driver(situation, claim, canonical_module(named), named)
     aliases = tuple((alias.pattern, alias.module) for alias in situation.facts.vfio_aliases)
@@ -47,6 +58,15 @@ def choose_driver(situation: Situation, claim: Claim, *, uncached: bool) -> Vfio
     if uncached and profile and _maps_cacheable(profile, module):
         module = VFIO_PCI
     return _check_driver(situation, claim, module, module)
+
+
+def named_driver(situation: Situation, claim: Claim) -> str:
+    """Return the driver that policy names, auto for a companion that this one would not take."""
+    named = claim.spec.driver if claim.spec else "auto"
+    known = situation.policy.drivers.get(canonical_module(named))
+    if claim.companion and known and known.model.spec.ids:
+        return named if claim.device.id in known.model.spec.ids else "auto"
+    return named
 
 
 def _check_driver(

@@ -1,4 +1,4 @@
-"""Group hosts that are equal in everything but their names, so that each kind is worked out once."""
+"""Group hosts that are equal in everything but their names: each kind is worked out once."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
@@ -65,13 +65,14 @@ def _guests_by_host(guests: Iterable[Located[Guest]]) -> dict[str, tuple[Located
 
 
 def _shape(guest: Guest) -> Hashable:
-    """Return everything of a guest but its name, title and host."""
+    """Return everything of a guest but its name and host."""
     spec = guest.spec
     return (
         spec.vcpus,
         spec.memory,
         spec.hugepages,
         spec.numa_node,
+        spec.title,
         spec.devices,
         spec.disks,
         spec.networks,
@@ -119,6 +120,13 @@ def _matches_host(match: HostMatch, host: InventoryHost, inventory: Inventory) -
     if match.pattern and host.name not in inventory.patterns.get(match.pattern, frozenset()):
         return False
     return all(host.labels.get(name) == value for name, value in match.labels.items())
+
+
+def names_hosts(match: HostMatch, inventory: Inventory) -> bool:
+    """Tell whether the inventory knows the group and the pattern of a match."""
+    return (not match.group or match.group in inventory.groups) and (
+        not match.pattern or bool(inventory.patterns.get(match.pattern))
+    )
 
 
 def _check_names(policy: PolicySet, inventory: Inventory) -> Iterable[Diagnostic]:

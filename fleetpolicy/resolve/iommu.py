@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.record import PciDevice
-from fleetpolicy.resolve.claims import Claim
+from fleetpolicy.resolve.claims import BRIDGE_CLASS, Claim
 from fleetpolicy.resolve.rules import GROUP_PARTNER, NO_GROUP, SHARED_GROUP
 from fleetpolicy.resolve.situation import Situation
-
-_BRIDGE = "0604"
 
 
 def complete_groups(
@@ -17,33 +15,39 @@ def complete_groups(
     """Return the claims on functions that belong along with claimed ones.
 
     Returns:
-        Claims of companions that policy allows to take (group: take-all), and findings for
-        devices without a group, groups with unclaimed functions, groups split over guests.
+        Claims of companions that some policy of the group allows to take (group: take-all), and
+        findings for devices without a group, functions that nobody claims, each once, and groups
+        split over guests.
     """
-    claimed = {claim.device.address: claim for claim in claims}
-    companions: dict[str, Claim] = {}
-    findings: list[Diagnostic] = []
     members = _members(situation.facts.devices)
+    claimed = {claim.device.address for claim in claims}
+    findings = [_find_no_group(situation, claim) for claim in claims if _group(claim) is None]
+    companions: dict[str, Claim] = {}
+    stranded: dict[str, Diagnostic] = {}
     for claim in claims:
-        if claim.device.iommu_group is None:
-            findings.append(_find_no_group(situation, claim))
-            continue
-        for partner in members[claim.device.iommu_group]:
-            if partner.address in claimed or partner.address in companions:
+        for partner in members.get(_group(claim), ()):
+            if partner.address in claimed:
                 continue
             if claim.spec and claim.spec.group == "take-all" and not partner.used_by:
-                companions[partner.address] = Claim(partner, claim.policy, None)
+                companion = Claim(partner, claim.policy, None, companion=True)
+                companions.setdefault(partner.address, companion)
             else:
-                findings.append(_find_partner(situation, claim, partner))
+                finding = _find_partner(situation, claim, partner)
+                stranded.setdefault(partner.address, finding)
+    findings += (stranded[address] for address in stranded if address not in companions)
     findings += _find_shared(situation, claims)
     return tuple(companions.values()), tuple(findings)
 
 
-def _members(devices: Iterable[PciDevice]) -> Mapping[int, list[PciDevice]]:
+def _group(claim: Claim) -> int | None:
+    return claim.device.iommu_group
+
+
+def _members(devices: Iterable[PciDevice]) -> Mapping[int | None, list[PciDevice]]:
     """Return each group's functions, bridges left out: pcieport does no DMA for them."""
-    members: dict[int, list[PciDevice]] = {}
+    members: dict[int | None, list[PciDevice]] = {}
     for device in devices:
-        if device.iommu_group is not None and not device.device_class.startswith(_BRIDGE):
+        if device.iommu_group is not None and not device.device_class.startswith(BRIDGE_CLASS):
             members.setdefault(device.iommu_group, []).append(device)
     return members
 

@@ -57,7 +57,7 @@ def _unanswered(kernel: KernelFacts) -> list[str]:
 def _profile_by_evidence(
     situation: Situation, kernel: KernelFacts
 ) -> Located[KernelProfile] | None:
-    known = "known" if kernel.capability_on_kvm == "einval" else "unknown"
+    known = "unknown" if kernel.capability_on_kvm == "0" else "known"
     for located in situation.policy.kernels:
         evidence = located.model.spec.match.evidence
         if (

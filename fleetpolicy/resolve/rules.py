@@ -1,6 +1,6 @@
 """List the rules that a policy can break once it meets the fleet's hosts."""
 
-from fleetpolicy.diagnostics import Profile, Rule, Severity
+from fleetpolicy.diagnostics import Rule, Severity
 
 _VFIO = "docs.kernel.org/driver-api/vfio.html"
 _ABI = "Linux, Documentation/ABI/testing/sysfs-bus-pci"
@@ -169,5 +169,4 @@ NO_REGIONS = Rule(
     Severity.ERROR,
     "A device whose memory regions the host did not show cannot be judged.",
     _OURS,
-    profile=Profile.BASIC,
 )

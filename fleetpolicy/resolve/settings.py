@@ -1,5 +1,6 @@
 """Collect the words of the kernel command line and the module parameters of a host."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -14,7 +15,11 @@ from fleetpolicy.resolve.rules import (
 )
 from fleetpolicy.resolve.situation import Situation
 
-_BOOLEANS = ("0", "1", "N", "Y", "n", "y")
+_FORMS = {
+    "bool": (re.compile(r"[01NYny]"), "a boolean", 'write "Y" or "N"'),
+    "int": (re.compile(r"-?(0[xX][0-9a-fA-F]+|[0-9]+)"), "a whole number", "write a number"),
+    "string": (re.compile(r".*"), "", ""),
+}
 
 
 def collect_settings(
@@ -37,10 +42,15 @@ def collect_settings(
             fix=f"remove {setting.name} from spec.kernel.parameters",
         )
         for setting in settings
-        if setting.name == name and setting.value != value
+        if _is_same(setting.name, name) and setting.value != value
     )
-    kept = (setting for setting in settings if setting.name != name)
+    kept = (setting for setting in settings if not _is_same(setting.name, name))
     return (*kept, Setting(name, value, opt_out.origin)), findings
+
+
+def _is_same(name: str, other: str) -> bool:
+    """Tell whether the kernel takes two parameters for one: dash and underscore are alike."""
+    return name.replace("-", "_") == other.replace("-", "_")
 
 
 def collect_module_settings(
@@ -98,10 +108,12 @@ def _check_parameters(
                 why=f"{spec.module} has no parameter {parameter}; it has {known}",
                 fix=f"write {near[0]}" if near else "remove it",
             )
-        elif kind == "bool" and value not in _BOOLEANS:
+            continue
+        form, noun, fix = _FORMS[kind]
+        if not form.fullmatch(value):
             yield situation.find(
                 UNKNOWN_PARAMETER,
                 span,
-                why=f"{spec.module}.{parameter} is a boolean; {value or 'nothing'} is not one",
-                fix='write "Y" or "N"',
+                why=f"{spec.module}.{parameter} is {noun}; {value or 'nothing'} is not one",
+                fix=fix,
             )
