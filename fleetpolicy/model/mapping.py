@@ -1,6 +1,6 @@
 """Work out what a guest gets for a region, and whether that is what was asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from fleetpolicy.model.fleet import Assignment, Kernel, Region
 from fleetpolicy.model.policy import MappingMode
@@ -78,7 +78,8 @@ def shortfalls(assignment: Assignment, kernel: Kernel | None, facts: HostFacts) 
     if not wrong:
         return ()
     seen = ", ".join(f"{row.region} gets {row.stage2}" for _, row in wrong)
-    return (seen, *_reasons(mode, kernel, facts, (region for region, _ in wrong)))
+    reasons = _reasons(assignment, kernel, facts, tuple(region for region, _ in wrong))
+    return (seen, *reasons)
 
 
 def _x86_shortfalls(mode: MappingMode) -> tuple[str, ...]:
@@ -88,23 +89,26 @@ def _x86_shortfalls(mode: MappingMode) -> tuple[str, ...]:
 
 
 def _reasons(
-    mode: MappingMode, kernel: Kernel, facts: HostFacts, wrong: Iterable[Region]
-) -> tuple[str, ...]:
-    """Return the facts that stand in the way, in words."""
-    behaviour = kernel.behaviour
+    assignment: Assignment, kernel: Kernel, facts: HostFacts, wrong: tuple[Region, ...]
+) -> Iterator[str]:
+    """Yield the facts that stand in the way of the wrong regions, in words."""
+    mode, behaviour = assignment.mapping, kernel.behaviour
     era = f"kernel {facts.kernel.release} ({kernel.profile})"
-    reasons: list[str] = []
-    if mode is MappingMode.CACHEABLE:
+    cached = [region for region in wrong if region.vma.pgprot.is_cacheable]
+    if cached and mode is MappingMode.CACHEABLE:
         if not behaviour.cacheable_pfnmap:
-            reasons.append(f"{era} has no cacheable mapping of device memory")
-        reasons += _missing_features(facts)
-    elif any(region.vma.pgprot.is_cacheable for region in wrong):
-        reasons.append("the driver maps coherent memory cacheable, which this mode does not allow")
-    elif mode is MappingMode.NORMAL_NC and not behaviour.normal_nc_by_consent:
-        reasons.append(f"{era} maps every device as Device-nGnRE")
-    elif mode is MappingMode.DEVICE:
-        reasons.append(f"{era} gives Normal-NC to every region whose driver consents")
-    return tuple(reasons)
+            yield f"{era} has no cacheable mapping of device memory"
+        yield from _missing_features(facts)
+    elif cached:
+        yield "the driver maps coherent memory cacheable, which this mode does not allow"
+    uncached = [region for region in wrong if not region.vma.pgprot.is_cacheable]
+    if uncached and mode is MappingMode.DEVICE:
+        yield f"{era} gives Normal-NC to every region whose driver consents"
+    elif uncached and not behaviour.normal_nc_by_consent:
+        yield f"{era} maps every device as Device-nGnRE"
+    elif uncached:
+        names = ", ".join(region.name for region in uncached)
+        yield f"driver {assignment.driver.name} withholds the consent for {names}"
 
 
 def _missing_features(facts: HostFacts) -> list[str]:
