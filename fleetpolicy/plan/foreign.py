@@ -1,0 +1,103 @@
+"""Find what others put on a host where fleetpolicy wants to be."""
+
+from collections.abc import Iterator
+
+from fleetpolicy.diagnostics import Diagnostic, Span, Subject
+from fleetpolicy.model.artifact import ArtifactKind
+from fleetpolicy.model.difference import (
+    COMMAND_LINE_PATH,
+    OWN_FILES,
+    Difference,
+    carries_our_metadata,
+)
+from fleetpolicy.model.fleet import HostClass
+from fleetpolicy.model.plan import Verb
+from fleetpolicy.model.record import HostRecord, HostState
+from fleetpolicy.model.runtime import contradicting, kernel_tokens
+from fleetpolicy.plan.rules import FOREIGN_DOMAIN, FOREIGN_PARAMETER, TAKEN_OVER
+
+_LOADER_FILES = ("/etc/default/grub", "/etc/grub.d/", "/etc/kernel/cmdline", "/etc/tuned/")
+
+
+def is_foreign_domain(difference: Difference, state: HostState) -> bool:
+    """Return whether a domain of one of our names was defined by somebody else."""
+    deployed = state.manifest.domains if state.manifest else {}
+    return (
+        difference.kind is ArtifactKind.DOMAIN
+        and difference.verb is not Verb.CREATE
+        and difference.name not in deployed
+        and not carries_our_metadata(difference.text or "")
+    )
+
+
+def find_foreign(
+    host_class: HostClass, record: HostRecord, differences: tuple[Difference, ...]
+) -> Iterator[Diagnostic]:
+    """Find domains, files and kernel parameters of others on a host."""
+    subject = Subject(record.host, facts=f"{record.span.path}, {record.collected_at[:10]}")
+    yield from _find_parameters(host_class, record.state, subject)
+    for difference in differences:
+        span = _place(difference, record)
+        if is_foreign_domain(difference, record.state):
+            yield FOREIGN_DOMAIN.at(
+                span,
+                why=f"the host has a domain {difference.name} that carries no metadata of "
+                "fleetpolicy and is not in its manifest",
+                fix=f"rename the guest, or take the domain away: virsh undefine {difference.name}",
+                subject=subject,
+            )
+        elif _is_taken_over(difference, record.state):
+            yield TAKEN_OVER.at(
+                span,
+                why=f"{difference.path} is on the host and not in its manifest; "
+                f"the plan is to {difference.verb.value} it",
+                fix="save what you need of it under another name before you apply",
+                subject=subject,
+            )
+
+
+def _place(difference: Difference, record: HostRecord) -> Span:
+    origins = difference.artifact.origins if difference.artifact else ()
+    return min(origins, default=record.span)
+
+
+def _is_taken_over(difference: Difference, state: HostState) -> bool:
+    deployed = state.manifest.files if state.manifest else {}
+    return (
+        difference.path in OWN_FILES
+        and difference.verb is not Verb.CREATE
+        and difference.path not in deployed
+    )
+
+
+def _find_parameters(
+    host_class: HostClass, state: HostState, subject: Subject
+) -> Iterator[Diagnostic]:
+    """Find words that will contradict ours at the next boot and are not from our own file."""
+    will_boot = state.next_command_line is not None
+    line = state.next_command_line if state.next_command_line is not None else state.command_line
+    tokens = kernel_tokens(line)
+    own = state.files.get(COMMAND_LINE_PATH)
+    own_text = (own.content or "") if own else ""
+    for setting in host_class.settings:
+        for token in contradicting(setting, tokens):
+            if token.text in own_text:
+                continue
+            where = "the entry that boots next" if will_boot else "/proc/cmdline"
+            yield FOREIGN_PARAMETER.at(
+                setting.origin,
+                why=f"policy asks for {setting.token}; {where} has {token.text}, "
+                f"{_guess_owner(token.text, state)}",
+                fix=f"remove {token.text} from the file that sets it, or ask for its value here",
+                subject=subject,
+            )
+
+
+def _guess_owner(text: str, state: HostState) -> str:
+    """Say which file a word may come from: one that has it, else those that could."""
+    others = sorted(set(state.files) - set(OWN_FILES))
+    having = [path for path in others if text in (state.files[path].content or "")]
+    if having:
+        return f"set in {', '.join(having)}"
+    could = [path for path in others if path.startswith(_LOADER_FILES)]
+    return f"perhaps set in {', '.join(could)}" if could else "from a file that was not looked at"

@@ -1,0 +1,79 @@
+"""Say why a host has to boot, and what must be shut down first."""
+
+from collections.abc import Iterable, Iterator
+
+from fleetpolicy.diagnostics import Diagnostic, Span, Subject
+from fleetpolicy.model.artifact import ArtifactKind
+from fleetpolicy.model.difference import COMMAND_LINE_PATH, Difference
+from fleetpolicy.model.plan import Verb
+from fleetpolicy.model.record import HostRecord
+from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, Unmet
+from fleetpolicy.plan.rules import NOT_CONVERGED
+
+_DONE = {Verb.CREATE: "is new", Verb.CHANGE: "changes", Verb.REMOVE: "goes"}
+_LOOK_AT = {
+    COMMAND_LINE: f"read {COMMAND_LINE_PATH} and /boot/grub/grub.cfg, and find out which entry "
+    "booted: cat /proc/cmdline",
+    MODULE_PARAMETER: "look for another options line and a stale initramfs: modprobe -c, then "
+    "lsinitramfs or lsinitrd",
+    DRIVER: "look for who took the device first: journalctl -b -k, lspci -nnk, and the device's "
+    "driver_override in /sys/bus/pci/devices",
+}
+
+
+def boot_reasons(differences: Iterable[Difference]) -> tuple[str, ...]:
+    """Return why changed files need a boot, each with the lines of policy that changed them."""
+    return tuple(
+        f"{item.kind.value}: {item.path} {_DONE[item.verb]}{_because(item)}"
+        for item in differences
+        if item.needs_boot
+    )
+
+
+def _because(difference: Difference) -> str:
+    origins = difference.artifact.origins if difference.artifact else ()
+    return f" ({', '.join(str(origin) for origin in origins)})" if origins else ""
+
+
+def pending_reasons(missing: tuple[Unmet, ...]) -> tuple[str, ...]:
+    """Return why a boot that was put off is still needed."""
+    return tuple(f"pending reboot: {item} ({item.origin})" for item in missing)
+
+
+def has_booted_since(record: HostRecord) -> bool:
+    """Return whether the host booted after the last deployment; one without any counts as not."""
+    manifest = record.state.manifest
+    return manifest is not None and manifest.boot_id != record.identity.boot_id
+
+
+def find_not_converged(record: HostRecord, missing: tuple[Unmet, ...]) -> Iterator[Diagnostic]:
+    """Find what a boot did not bring."""
+    for item in missing:
+        yield NOT_CONVERGED.at(
+            _place(item, record),
+            why=f"{item}, though the host booted since it was deployed",
+            fix=f"{_LOOK_AT[item.what]}; then correct the policy, or reboot the host yourself",
+            subject=Subject(
+                record.host,
+                device=item.subject if item.what == DRIVER else "",
+                facts=f"{record.span.path}, {record.collected_at[:10]}",
+            ),
+        )
+
+
+def _place(item: Unmet, record: HostRecord) -> Span:
+    return item.origin if item.origin.path else record.span
+
+
+def guests_to_shut(
+    differences: Iterable[Difference], running: tuple[str, ...], *, reboots: bool
+) -> tuple[str, ...]:
+    """Return the running domains that are in the way, sorted."""
+    if reboots:
+        return tuple(sorted(running))
+    changing = {
+        item.name
+        for item in differences
+        if item.kind is ArtifactKind.DOMAIN and item.verb is not Verb.CREATE
+    }
+    return tuple(sorted(changing & set(running)))

@@ -1,0 +1,7 @@
+"""Verify that hosts are what policy says, and find what drifted since."""
+
+from fleetpolicy.verify.drift import find_drift, find_meaning_changes
+from fleetpolicy.verify.judgement import judge
+from fleetpolicy.verify.session import run_checks
+
+__all__ = ["find_drift", "find_meaning_changes", "judge", "run_checks"]

@@ -1,0 +1,1 @@
+"""Hold the checks that are run on every host through testinfra."""

@@ -1,0 +1,180 @@
+"""Find what changed on hosts since they were deployed: content, running state, meaning."""
+
+from collections.abc import Iterator, Mapping
+
+from fleetpolicy.diagnostics import Diagnostic, Span
+from fleetpolicy.model.artifact import Artifact, ArtifactKind, Rendering
+from fleetpolicy.model.difference import digest_of, lost
+from fleetpolicy.model.fleet import Fleet, HostClass
+from fleetpolicy.model.record import FileState, HostRecord, Manifest, ManifestMapping
+from fleetpolicy.model.runtime import DRIVER, unmet
+from fleetpolicy.model.simulation import DeviceMapping, RegionMapping, Simulation
+from fleetpolicy.verify.rules import (
+    CONTENT_DRIFTED,
+    MEANING_CHANGED,
+    NEVER_DEPLOYED,
+    RUNNING_STATE_DRIFTED,
+)
+from fleetpolicy.verify.subject import place_of, show_difference, subject_of
+
+_APPLY = "bring it back: fleetpolicy apply; or write the change into the policy"
+
+
+def find_drift(
+    fleet: Fleet,
+    simulation: Simulation,
+    rendering: Rendering,
+    records: Mapping[str, HostRecord],
+) -> tuple[Diagnostic, ...]:
+    """Return what changed since the last apply; what policy changed since is no drift."""
+    findings = list(find_meaning_changes(records, simulation, fleet))
+    for host in fleet.hosts:
+        record = records.get(host.name)
+        if record is None:
+            continue
+        artifacts = {item.name or item.path: item for item in rendering.of(host)}
+        manifest = record.state.manifest
+        if manifest:
+            findings += _find_files(manifest, artifacts, record)
+            findings += _find_domains(manifest, artifacts, record)
+            if _is_deployed(manifest, artifacts):
+                findings += _find_running(fleet.class_of(host), record)
+        elif artifacts:
+            findings.append(_never_deployed(artifacts, record))
+    return tuple(sorted(findings, key=lambda item: item.order))
+
+
+def find_meaning_changes(
+    records: Mapping[str, HostRecord], simulation: Simulation, fleet: Fleet
+) -> tuple[Diagnostic, ...]:
+    """Return the regions whose mapping is another than when it was deployed, sorted."""
+    findings = (
+        finding
+        for host in fleet.hosts
+        if host.name in records
+        for finding in find_host_meaning_changes(
+            fleet.class_of(host), simulation.classes[host.index], records[host.name]
+        )
+    )
+    return tuple(sorted(findings, key=lambda item: item.order))
+
+
+def find_host_meaning_changes(
+    host_class: HostClass, mappings: tuple[DeviceMapping, ...], record: HostRecord
+) -> Iterator[Diagnostic]:
+    """Find the regions of one host whose mapping has another meaning now."""
+    manifest = record.state.manifest
+    if manifest is None:
+        return
+    now = {
+        (mapping.device, region.region): region
+        for mapping in mappings
+        for region in mapping.regions
+    }
+    origins = {item.device.address: item.mapping_origin for item in host_class.assignments}
+    for then in manifest.mappings:
+        region = now.get((then.device, then.region))
+        if region and (region.stage2, region.reachable) != (then.stage2, then.reachable):
+            yield _meaning_changed(origins[then.device], then, region, record)
+
+
+def _meaning_changed(
+    span: Span, then: ManifestMapping, now: RegionMapping, record: HostRecord
+) -> Diagnostic:
+    manifest = record.state.manifest
+    before = manifest.kernel if manifest else ""
+    after = record.facts.kernel.release
+    kernels = f"kernel {before} then, {after} now" if before != after else f"on kernel {after}"
+    return MEANING_CHANGED.at(
+        span,
+        why=f"{then.device} region {then.region}: was {_say(then.stage2, then.reachable)}, "
+        f"is {_say(now.stage2, now.reachable)}; {kernels}",
+        fix="boot the kernel that it was deployed for, or review what guests get now "
+        "(fleetpolicy simulate) and accept it: fleetpolicy apply",
+        subject=subject_of(record, then.device),
+    )
+
+
+def _say(stage2: str, reachable: tuple[str, ...]) -> str:
+    return f"{stage2} (a guest can reach {', '.join(reachable)})" if reachable else stage2
+
+
+def _find_files(
+    manifest: Manifest, artifacts: Mapping[str, Artifact], record: HostRecord
+) -> Iterator[Diagnostic]:
+    """Find files whose digest is not the deployed one."""
+    for path, digest in sorted(manifest.files.items()):
+        seen, artifact = record.state.files.get(path), artifacts.get(path)
+        said = _say_file(seen, digest, artifact)
+        if said:
+            yield _drifted(f"{path} {said}", artifact, record)
+
+
+def _say_file(seen: FileState | None, digest: str, artifact: Artifact | None) -> str:
+    """Say how a file is not as it was deployed; nothing where it is."""
+    is_current = artifact is not None and digest_of(artifact.content) == digest
+    if seen is None:
+        return "is gone"
+    if seen.digest != digest:
+        if artifact is None or not is_current:
+            return f"has digest {seen.digest[:12]}, was deployed with {digest[:12]}"
+        return f"was changed:\n{show_difference(artifact.content, seen.content)}"
+    if artifact is not None and is_current and seen.mode != artifact.mode:
+        return f"has mode {seen.mode:04o}, was deployed with {artifact.mode:04o}"
+    return ""
+
+
+def _find_domains(
+    manifest: Manifest, artifacts: Mapping[str, Artifact], record: HostRecord
+) -> Iterator[Diagnostic]:
+    """Find domains that are gone, or lack a part of what was deployed.
+
+    A domain that policy renders otherwise by now cannot be judged: only its digest is known.
+    """
+    for name, digest in sorted(manifest.domains.items()):
+        kept, artifact = record.state.domains.get(name), artifacts.get(name)
+        if kept is None:
+            yield _drifted(f"domain {name} is gone", artifact, record)
+        elif artifact and digest_of(artifact.content) == digest:
+            parts = lost(artifact.content, kept)
+            if parts:
+                yield _drifted(f"domain {name} lacks {'; '.join(parts)}", artifact, record)
+
+
+def _drifted(why: str, artifact: Artifact | None, record: HostRecord) -> Diagnostic:
+    span = place_of(artifact, record)
+    return CONTENT_DRIFTED.at(span, why=why, fix=_APPLY, subject=subject_of(record))
+
+
+def _is_deployed(manifest: Manifest, artifacts: Mapping[str, Artifact]) -> bool:
+    """Return whether the files that were deployed are those that policy renders now."""
+    rendered = {
+        path: digest_of(item.content)
+        for path, item in artifacts.items()
+        if item.kind is not ArtifactKind.DOMAIN
+    }
+    return rendered == manifest.files
+
+
+def _find_running(host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:
+    manifest = record.state.manifest
+    booted = manifest is not None and manifest.boot_id != record.identity.boot_id
+    for item in unmet(host_class, record.state):
+        yield RUNNING_STATE_DRIFTED.at(
+            item.origin,
+            why=str(item) if booted else f"{item}; the host has not booted since it was deployed",
+            fix="find out who changed it on the running host; see fleetpolicy explain FP501"
+            if booted
+            else "reboot the host: fleetpolicy apply",
+            subject=subject_of(record, item.subject if item.what == DRIVER else ""),
+        )
+
+
+def _never_deployed(artifacts: Mapping[str, Artifact], record: HostRecord) -> Diagnostic:
+    first = min(artifacts.values(), key=lambda item: item.path)
+    return NEVER_DEPLOYED.at(
+        place_of(first, record),
+        why="the host has no manifest that can be read",
+        fix="deploy it: fleetpolicy apply",
+        subject=subject_of(record),
+    )

@@ -1,0 +1,101 @@
+"""Judge what runs on a host: command line, module parameters, drivers, IOMMU groups."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from fleetpolicy.diagnostics import Diagnostic, Rule
+from fleetpolicy.model.fleet import HostClass
+from fleetpolicy.model.record import HostRecord
+from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, Unmet
+from fleetpolicy.verify.rules import (
+    COMMAND_LINE_UNMET,
+    DRIVER_NOT_BOUND,
+    GROUP_NOT_VIABLE,
+    MODULE_PARAMETER_UNMET,
+)
+from fleetpolicy.verify.subject import subject_of
+
+_BRIDGE = "0604"
+_RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        COMMAND_LINE: COMMAND_LINE_UNMET,
+        MODULE_PARAMETER: MODULE_PARAMETER_UNMET,
+        DRIVER: DRIVER_NOT_BOUND,
+    }
+)
+_FIXES: Mapping[str, str] = MappingProxyType(
+    {
+        COMMAND_LINE: "reboot the host: fleetpolicy apply; if it has booted since, see "
+        "fleetpolicy explain FP501",
+        MODULE_PARAMETER: "reboot the host: fleetpolicy apply; if it has booted since, look for "
+        "another options line: modprobe -c",
+        DRIVER: "reboot the host: fleetpolicy apply; if it has booted since, look for who took "
+        "the device: lspci -nnk",
+    }
+)
+
+
+def judge_running(what: str, missing: Iterable[Unmet], record: HostRecord) -> Iterator[Diagnostic]:
+    """Find what the running host lacks of one sort."""
+    for item in missing:
+        if item.what == what:
+            yield _RULES[what].at(
+                item.origin,
+                why=str(item),
+                fix=_FIXES[what],
+                subject=subject_of(record, item.subject if what == DRIVER else ""),
+            )
+
+
+def judge_groups(
+    host_class: HostClass, record: HostRecord, vfio_drivers: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Find functions that keep the IOMMU group of an assigned device from being opened.
+
+    Args:
+        host_class: What the host is to be.
+        record: What it showed.
+        vfio_drivers: Names as /sys/bus/pci/drivers spells them.
+    """
+    judged: set[int] = set()
+    for assignment in host_class.assignments:
+        group = _group_of(record, assignment.device.address)
+        if group is None:
+            yield GROUP_NOT_VIABLE.at(
+                assignment.driver_origin,
+                why=f"{assignment.device.address} is in no IOMMU group",
+                fix="switch the SMMU or IOMMU on in firmware, and look at the kernel's log",
+                subject=subject_of(record, assignment.device.address),
+            )
+        elif group not in judged:
+            judged.add(group)
+            for partner, driver in _strangers(record, group, vfio_drivers):
+                yield GROUP_NOT_VIABLE.at(
+                    assignment.driver_origin,
+                    why=f"IOMMU group {group} of {assignment.device.address}: "
+                    f"{partner} is bound to {driver}",
+                    fix=f"match {partner} too, or set spec.group: take-all",
+                    subject=subject_of(record, assignment.device.address),
+                )
+
+
+def _group_of(record: HostRecord, address: str) -> int | None:
+    return next(
+        (item.iommu_group for item in record.facts.devices if item.address == address), None
+    )
+
+
+def _strangers(
+    record: HostRecord, group: int, vfio_drivers: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Return the functions of a group that a driver other than VFIO's owns, with the driver.
+
+    Source:
+        Linux drivers/vfio/group.c; bridges are left out, as pcieport does no DMA for them.
+    """
+    for device in record.facts.devices:
+        if device.iommu_group != group or device.device_class.startswith(_BRIDGE):
+            continue
+        binding = record.state.bindings.get(device.address)
+        if binding and binding.driver and binding.driver not in vfio_drivers:
+            yield device.address, binding.driver
