@@ -1,6 +1,8 @@
 """Load recorded looks at hosts; what equal hosts share is parsed once and is one object."""
 
+import gc
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -50,19 +52,9 @@ def load_records(folder: Path) -> tuple[dict[str, HostRecord], tuple[Diagnostic,
     """
     records: dict[str, HostRecord] = {}
     findings: list[Diagnostic] = []
-    for path in _files_of(folder, findings):
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            findings.append(_unreadable(path, error))
-            continue
-        for span, part in _parts(path, data):
-            try:
-                record = parse_record(part, span)
-            except FleetPolicyError as error:
-                findings.extend(error.diagnostics)
-                continue
-            misplaced = _find_misplaced(record, path, records)
+    with _without_collecting():
+        for record in _records_in(folder, findings):
+            misplaced = _find_misplaced(record, records)
             findings.extend(misplaced)
             if not misplaced:
                 records[record.host] = record
@@ -123,6 +115,32 @@ def _share(
     return found, key
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Pause the garbage collector: what is made lives on, and searching it is most of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _records_in(folder: Path, findings: list[Diagnostic]) -> Iterator[HostRecord]:
+    for path in _files_of(folder, findings):
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            findings.append(_unreadable(path, error))
+            continue
+        for span, part in _parts(path, data):
+            try:
+                yield parse_record(part, span)
+            except FleetPolicyError as error:
+                findings.extend(error.diagnostics)
+
+
 def _files_of(folder: Path, findings: list[Diagnostic]) -> list[Path]:
     try:
         found = sorted(folder.iterdir())
@@ -157,18 +175,15 @@ def _parts(path: Path, data: bytes) -> Iterator[tuple[Span, bytes]]:
             yield Span(str(path), number, 1), line
 
 
-def _find_misplaced(
-    record: HostRecord, path: Path, records: dict[str, HostRecord]
-) -> list[Diagnostic]:
-    findings = []
+def _find_misplaced(record: HostRecord, records: dict[str, HostRecord]) -> list[Diagnostic]:
+    path = Path(record.span.path)
     subject = Subject(host=record.host)
     if path.suffix == ".json" and path.stem != record.host:
         why = f"the record in {path.name} is of host {record.host}"
         fix = f"call the file {record.host}.json, or record {path.stem} anew"
-        findings.append(WRONG_FILE_NAME.at(record.span, why=why, fix=fix, subject=subject))
-    elif record.host in records:
+        return [WRONG_FILE_NAME.at(record.span, why=why, fix=fix, subject=subject)]
+    if record.host in records:
         why = f"{record.host} has a record at {records[record.host].span} already"
-        findings.append(
-            SECOND_RECORD.at(record.span, why=why, fix="remove one of them", subject=subject)
-        )
-    return findings
+        fix = "remove one of them"
+        return [SECOND_RECORD.at(record.span, why=why, fix=fix, subject=subject)]
+    return []
