@@ -1,6 +1,8 @@
 """Model what one look at a host brings back: who it is, what it can do, how it is set up."""
 
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -192,3 +194,20 @@ class HostRecord:
     facts_key: bytes
     state: HostState
     state_key: bytes
+
+
+def write_record(host: str, body: str, now: datetime) -> bytes:
+    """Return what the agent brought back as a record document.
+
+    Args:
+        host: Its name in the inventory.
+        body: JSON text of identity, facts and state; it is not touched.
+        now: When it came, in UTC.
+    """
+    head = {
+        "apiVersion": "fleetpolicy/v1alpha1",
+        "kind": "HostRecord",
+        "host": host,
+        "collectedAt": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return f"{json.dumps(head)[:-1]},{body[1:]}".encode()

@@ -32,11 +32,11 @@ def apply(host: Host, bundle: Bundle, *, check: bool, diff: bool) -> dict[str, o
     """
     with _Lock(host):
         now = Now(host, bundle)
-        if not now.is_done:
-            reasons = now.stale_reasons()
-            if reasons:
-                return {"status": "stale", "changed": [], "message": "; ".join(reasons)}
-            _check_guests(bundle, running_domains(host))
+        reasons = [] if now.is_done else now.stale_reasons()
+        if reasons:
+            return {"status": "stale", "changed": [], "message": "; ".join(reasons)}
+        if not now.is_done or now.needs_reboot(changed=False):
+            _check_guests(bundle, frozenset(running_domains(host)))
         work = Work(host, bundle, now.files, now.domains) if not now.is_done else None
         if work and not check:
             work.run()
@@ -136,14 +136,15 @@ def _changed_since(step: FileStep, kept: Kept) -> str:
     return f"{step.path} {'changed' if step.before else 'appeared'} since the plan"
 
 
-def _check_guests(bundle: Bundle, running: list[str]) -> None:
-    """Refuse to take a device or a definition away under a domain that runs.
+def _check_guests(bundle: Bundle, running: frozenset[str]) -> None:
+    """Refuse to take a host, a device or a definition away under a domain that runs.
 
     Raises:
         AgentError: Domains have to be shut down first.
     """
-    removed = [step.name for step in bundle.domains if step.xml is None]
-    busy = sorted({*removed, *bundle.guests_off}.intersection(running))
+    removed = {step.name for step in bundle.domains if step.xml is None}
+    in_the_way = running if bundle.reboot_now else running & removed.union(bundle.guests_off)
+    busy = sorted(in_the_way)
     if busy:
         names = ", ".join(busy)
         raise AgentError(f"running: {names}; shut down first: virsh shutdown {busy[0]}")

@@ -57,6 +57,7 @@ class Bundle:
         self.manifest = _text(bundle, "manifest").encode()
         self.boot_id = _boot_id(self.manifest)
         self.reboot = bundle.get("reboot") is True
+        self.reboot_now = bundle.get("rebootNow") is True
         self.guests_off = tuple(map(str, bundle.get("guestsOff") or ()))
         self.files = [FileStep(step) for step in _steps(bundle, "files")]
         self.domains = [DomainStep(step) for step in _steps(bundle, "domains")]

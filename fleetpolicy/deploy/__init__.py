@@ -1,0 +1,5 @@
+"""Carry out a plan on its hosts."""
+
+from fleetpolicy.deploy.deploy import deploy
+
+__all__ = ["deploy"]

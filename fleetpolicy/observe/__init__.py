@@ -1,0 +1,5 @@
+"""Look at hosts: what they are, what they can do, and how they are set up now."""
+
+from fleetpolicy.observe.observe import observe
+
+__all__ = ["observe"]

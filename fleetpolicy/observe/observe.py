@@ -1,0 +1,87 @@
+"""Look at hosts through Ansible, in one round trip each."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Span, Subject
+from fleetpolicy.model.inventory import Inventory
+from fleetpolicy.model.record import HostRecord, write_record
+from fleetpolicy.observe.rules import LOOK_FAILED, NO_ANSWER, UNREACHABLE
+from fleetpolicy.runner import (
+    DONE_WELL,
+    PlaybookResult,
+    PlaybookRun,
+    RunEvent,
+    RunOptions,
+    run_playbook,
+)
+
+Parse = Callable[[bytes, Span], HostRecord]
+Records = tuple[dict[str, HostRecord], tuple[Diagnostic, ...]]
+
+
+def observe(
+    inventory: Inventory, hosts: Sequence[str], parse: Parse, options: RunOptions
+) -> Records:
+    """Return a record of each host that could be looked at, and findings about the others.
+
+    Args:
+        inventory: How hosts are reached.
+        hosts: Names in the inventory.
+        parse: Takes the JSON of a record apart.
+        options: How the playbook is run.
+
+    Raises:
+        FleetPolicyError: Somebody interrupted the look.
+    """
+    chosen = tuple(inventory.hosts[name] for name in sorted(set(hosts)))
+    if not chosen:
+        return {}, ()
+    run = PlaybookRun("look.yml", Path(inventory.source.path), chosen)
+    result = run_playbook(run, options)
+    last = {event.host: event for event in result.events}
+    records: dict[str, HostRecord] = {}
+    findings: list[Diagnostic] = []
+    for host in chosen:
+        try:
+            records[host.name] = _record(inventory, last.get(host.name), host.name, parse, result)
+        except FleetPolicyError as error:
+            findings += error.diagnostics
+    if result.is_interrupted and findings:
+        raise FleetPolicyError(*findings, status=ExitStatus.INTERRUPTED)
+    return dict(sorted(records.items())), tuple(sorted(findings, key=lambda item: item.order))
+
+
+def _record(
+    inventory: Inventory, event: RunEvent | None, host: str, parse: Parse, result: PlaybookResult
+) -> HostRecord:
+    """Return the record that a host's last event brought.
+
+    Raises:
+        FleetPolicyError: It brought none.
+    """
+    if event is None:
+        why = result.output or f"Ansible ended ({result.status}) before this host was looked at"
+        raise FleetPolicyError(
+            NO_ANSWER.at(
+                inventory.source,
+                why=why,
+                fix=f"try it by hand: ansible -i {inventory.source.path} -m ping {host}",
+                subject=Subject(host),
+            )
+        )
+    body = event.result.get("record")
+    if event.status not in DONE_WELL or not isinstance(body, str):
+        raise FleetPolicyError(_finding(inventory, event))
+    return parse(write_record(host, body, datetime.now(UTC)), Span(f"look at {host}"))
+
+
+def _finding(inventory: Inventory, event: RunEvent) -> Diagnostic:
+    source = inventory.source.path
+    if event.status == "unreachable":
+        rule, fix = UNREACHABLE, f"try it by hand: ansible -i {source} -m ping {event.host}"
+    else:
+        rule = LOOK_FAILED
+        fix = f"run what failed with more words: ansible -vvv -i {source} -b -m setup {event.host}"
+    return rule.at(inventory.source, why=event.message, fix=fix, subject=Subject(event.host))
