@@ -72,7 +72,7 @@ class HostVariables:
         if not self.is_given(index):
             return "", ()
         value = self._values[index]
-        why = _misfit_of_root(value.value)
+        why = _misfit_of_root(value.value, folder)
         if not why:
             return normpath(folder / value.value), ()
         fix = "write a folder, absolute or relative to the inventory"
@@ -125,11 +125,11 @@ class HostVariables:
         )
 
 
-def _misfit_of_root(value: Any) -> str:
+def _misfit_of_root(value: Any, folder: Path) -> str:
     if not isinstance(value, str):
         return "it is no text"
     if not value or not value.isprintable():
         return "it is no path"
     if value.startswith("~"):
         return "~ is not expanded"
-    return "that is this machine" if normpath(f"/{value}") == "/" and value[0] == "/" else ""
+    return "" if normpath(folder / value).strip("/") else "that is this machine"

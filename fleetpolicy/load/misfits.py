@@ -39,7 +39,7 @@ def explain_misfits(error: ValidationError, model: type[BaseModel] | None) -> It
 def spell_path(path: KeyPath) -> str:
     """Return a path as devices[0].address."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".") or "the document"
+    return text.removeprefix(".") or "it"
 
 
 def _explain(item: Any, path: KeyPath, model: type[BaseModel] | None) -> Misfit:
