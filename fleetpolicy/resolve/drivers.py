@@ -75,8 +75,11 @@ def _check_driver(
     """Return the driver, or why it cannot own the device."""
     known = situation.policy.drivers.get(module)
     if known is None:
-        why = f"no DriverProfile knows {named}: there are {', '.join(situation.policy.drivers)}"
+        why = f"no DriverProfile knows {named}: there are {', '.join(_pci_drivers(situation))}"
         fix = "correct the name, or add a DriverProfile for it"
+    elif known.model.spec.bus != "pci":
+        why = f"{known.model.spec.driver} binds no PCI device"
+        fix = "use driver: auto or vfio-pci"
     elif module not in situation.facts.modules:
         why = f"kernel {situation.facts.kernel.release} has no module {module}"
         fix = "install a kernel that has it, or choose another driver"
@@ -90,6 +93,11 @@ def _check_driver(
         return vfio_driver(known.model.spec)
     span = driver_span(situation, claim)
     return situation.find(NO_DRIVER, span, why=why, fix=fix, device=claim.device.address)
+
+
+def _pci_drivers(situation: Situation) -> list[str]:
+    found = (located.model.spec for located in situation.policy.drivers.values())
+    return sorted(spec.driver for spec in found if spec.bus == "pci")
 
 
 def vfio_driver(spec: DriverProfileSpec) -> VfioDriver:

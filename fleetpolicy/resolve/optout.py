@@ -46,7 +46,8 @@ def withholding_driver(situation: Situation) -> VfioDriver | None:
     """Return the first driver, by name, that takes any device and withholds Normal-NC."""
     for module, located in sorted(situation.policy.drivers.items()):
         spec = located.model.spec
-        if not spec.consent and not spec.ids and module in situation.facts.modules:
+        takes_any = spec.bus == "pci" and not spec.ids
+        if takes_any and not spec.consent and module in situation.facts.modules:
             return vfio_driver(spec)
     return None
 
