@@ -78,7 +78,8 @@ class Builder:
             if event.tag is not None or event.anchor is not None:
                 self._note_properties(event)
             if key is None:
-                key = self._double(value) if value in container or value == "<<" else value
+                is_odd = value in container or (value == "<<" and not event.style)
+                key = self._double(event) if is_odd else value
                 continue
             if value in NULLS and not event.style and self._stack:
                 self._note_empty(value)
@@ -147,13 +148,13 @@ class Builder:
         else:
             container[key] = node
 
-    def _double(self, key: str) -> Any:
+    def _double(self, event: Any) -> Any:
         """Return a key for a pair that is dropped."""
-        if key == "<<":
+        if event.value == "<<" and not event.style:
             fix = "write the keys where they belong"
             self._note(FOREIGN_FEATURE, self.marks[-1], "the merge key <<", fix)
         self.doubled = True
-        return DroppedKey(key)
+        return DroppedKey(event.value)
 
     def _note(self, rule: Rule, mark: int, why: str, fix: str) -> None:
         self.oddities.append((rule, mark, why, fix))

@@ -42,14 +42,16 @@ class Header:
     name: str
 
 
-def read_header(document: SourceDocument) -> Header | tuple[Diagnostic, ...]:
-    """Return a document's header, or why no model can judge it."""
-    kind = document.value_at(("kind",))
-    findings = [*_check_version(document), *_check_kind(document)]
-    if findings or not isinstance(kind, str):
-        return tuple(item for item in findings if item.span not in document.complained)
-    name = document.value_at(("metadata", "name"))
-    return Header(kind, name if isinstance(name, str) else "")
+def read_header(
+    document: SourceDocument,
+) -> tuple[Header | None, tuple[Diagnostic, ...]]:
+    """Return a document's header, None without a known kind, and what is wrong with it."""
+    findings = (*_check_version(document), *_check_kind(document))
+    spoken = tuple(item for item in findings if item.span not in document.complained)
+    kind, name = document.value_at(("kind",)), document.value_at(("metadata", "name"))
+    if not isinstance(kind, str) or kind not in MODELS:
+        return None, spoken
+    return Header(kind, name if isinstance(name, str) else ""), spoken
 
 
 def _check_version(document: SourceDocument) -> list[Diagnostic]:

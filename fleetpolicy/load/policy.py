@@ -13,7 +13,7 @@ from fleetpolicy.load.headers import MODELS, Header, PolicyDocument, read_header
 from fleetpolicy.load.rules import AMBIGUOUS_PROFILE, DUPLICATE_DOCUMENT, ONE_FLEET_POLICY
 from fleetpolicy.load.source import parse_source
 from fleetpolicy.load.validation import judge
-from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest
+from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.profiles import (
     DeviceProfile,
@@ -93,13 +93,16 @@ def _read_documents(file: PolicyFile, shelf: _Shelf) -> None:
     shelf.findings += source.findings
     shelf.is_whole = shelf.is_whole and not source.findings
     for document in source.documents:
-        header = read_header(document)
-        if not isinstance(header, Header):
-            shelf.findings += header
+        header, found = read_header(document)
+        shelf.findings += found
+        if header is None:
             shelf.is_whole = False
             continue
         _claim(document, header, file, shelf)
-        model, findings = judge(document, MODELS[header.kind])
+        judged = document
+        if found:  # of the version: the kind's model shall judge the rest nevertheless
+            judged = document.with_data({**document.data, "apiVersion": API_VERSION})
+        model, findings = judge(judged, MODELS[header.kind])
         shelf.findings += findings
         if model is not None:
             located: Located[Any] = Located(model, document.span_of)

@@ -63,7 +63,8 @@ def _adapt(node: Any, *, has_notes: bool) -> Any:
     if isinstance(pattern, str):
         adapted["pattern"] = _portable(pattern)
         if pattern in WORDS_BY_PATTERN:
-            adapted.setdefault("description", WORDS_BY_PATTERN[pattern])
+            words = WORDS_BY_PATTERN[pattern]
+            adapted.setdefault("description", f"{words[0].upper()}{words[1:]}.")
     if has_notes and node.get("additionalProperties") is False:
         adapted["patternProperties"] = {"^x-": {}}
     if isinstance(node.get("patternProperties"), dict):

@@ -35,7 +35,7 @@ def judge(document: SourceDocument, model: type[M]) -> tuple[M | None, tuple[Dia
     Keys that begin with x- are left out where the model does not know them.
     """
     try:
-        return model.model_validate(document.data), ()
+        return model.model_validate(document.data, by_alias=True, by_name=False), ()
     except ValidationError as error:
         complaints: list[Complaint] = error.errors(include_url=False)
     notes = [item["loc"] for item in complaints if _is_note(item)]
@@ -177,7 +177,7 @@ def _say_value(complaint: Complaint) -> tuple[str, str]:
     said = str(complaint["ctx"]["error"])
     if said.startswith("write "):
         return "", said
-    return said, f"give it what it {said}"
+    return said, "write one of them"
 
 
 def _say_bound(complaint: Complaint) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from fleetpolicy.model.policy import GuestSpec
 
 _WORDS: tuple[tuple[Any, str], ...] = (
     (scalars.Line, "one line of text without control characters, at most 500 of them"),
+    (scalars.Sentence, "who says so, in one line of at least four characters"),
     (scalars.Name, "lower-case letters, digits, dots and dashes, such as gh200-coherent"),
     (scalars.PciAddress, "a PCI address with its domain, such as 0009:01:00.0"),
     (scalars.PciId, "vendor and device in four hex digits each, such as 10de:2342"),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fleetpolicy.model.scalars import (
+    TO_NUMBER,
     AbsolutePath,
     Count,
     Document,
@@ -17,7 +18,6 @@ from fleetpolicy.model.scalars import (
     ModuleName,
     ModuleParameter,
     Name,
-    Number,
     PciAddress,
     PciClass,
     PciId,
@@ -205,7 +205,7 @@ class GuestSpec(Document):
     vcpus: Count
     memory: Size
     hugepages: Size | None = Field(default=None, description="Back the memory with pages this big.")
-    numa_node: Annotated[Number, Field(ge=0, le=1023)] | None = Field(
+    numa_node: Annotated[int, Field(ge=0, le=1023), TO_NUMBER] | None = Field(
         default=None, description="The host's NUMA node that the memory comes from."
     )
     title: Line | None = None

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from fleetpolicy.model.policy import Metadata
 from fleetpolicy.model.scalars import (
+    TO_NUMBER,
     Count,
     Document,
     Glob,
@@ -14,13 +15,13 @@ from fleetpolicy.model.scalars import (
     ModuleName,
     ModuleParameter,
     Name,
-    Number,
     PciId,
+    Sentence,
     Size,
     Truth,
 )
 
-Source = Annotated[Line, Field(min_length=4, description="Who says so: a file, a commit, a page.")]
+Source = Annotated[Sentence, Field(description="Who says so: a file, a commit, a page.")]
 Pgprot = Literal["device-ngnrne", "device-ngnre", "normal-nc", "normal-wb"]
 
 
@@ -115,7 +116,7 @@ class DriverProfile(Document):
 class RegionProfile(Document):
     """A region that a device shows under its variant driver."""
 
-    index: Annotated[Number, Field(ge=0, le=5)]
+    index: Annotated[int, Field(ge=0, le=5), TO_NUMBER]
     name: Name
     memory: Literal["mmio", "coherent"]
     pgprot: Pgprot = Field(
@@ -134,7 +135,7 @@ class DeviceProfileSpec(Document):
         default=None, description="The module whose regions are listed below."
     )
     regions: tuple[RegionProfile, ...] = ()
-    generic_initiator_nodes: Annotated[Number, Field(ge=0, le=64)] = 0
+    generic_initiator_nodes: Annotated[int, Field(ge=0, le=64), TO_NUMBER] = 0
     mmio_aperture: Size | None = None
     source: Source
 

@@ -46,43 +46,42 @@ def _refuse_number(value: Any) -> Any:
     return value
 
 
+TO_NUMBER = BeforeValidator(_digits)
+"""Stands last in an Annotated integer, so that its bounds stay visible to schemas."""
+_LOWER = BeforeValidator(_lower)
+_TEXT = BeforeValidator(_refuse_number)
 _WORD = r"[A-Za-z0-9_.,:=+/@%*!\[\]-]"
 
-Number = Annotated[int, BeforeValidator(_digits)]
-Text = Annotated[str, BeforeValidator(_refuse_number)]
+
+def _spelt(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=pattern)
+
+
+Text = Annotated[str, _TEXT]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-Line = Annotated[Text, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,500}\Z")]
-Name = Annotated[Text, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?\Z")]
+Line = Annotated[str, _spelt(r"^[^\x00-\x1f\x7f]{1,500}\Z"), _TEXT]
+Sentence = Annotated[str, _spelt(r"^[^\x00-\x1f\x7f]{4,500}\Z"), _TEXT]
+Name = Annotated[str, _spelt(r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?\Z"), _TEXT]
 PciAddress = Annotated[
-    Text,
-    BeforeValidator(_lower),
-    StringConstraints(pattern=r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]\Z"),
+    str, _spelt(r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]\Z"), _LOWER, _TEXT
 ]
-PciId = Annotated[
-    Text,
-    BeforeValidator(_lower),
-    StringConstraints(pattern=r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}\Z"),
-]
-PciClass = Annotated[
-    Text,
-    BeforeValidator(_lower),
-    StringConstraints(pattern=r"^[0-9a-fA-F]{4}([0-9a-fA-F]{2})?\Z"),
-]
-Serial = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
-Size = Annotated[Text, StringConstraints(pattern=r"^[1-9][0-9]{0,11}(KiB|MiB|GiB|TiB)\Z")]
-AbsolutePath = Annotated[Text, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]{1,1000}\Z")]
-KernelParameter = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,127}\Z")]
-KernelValue = Annotated[Text, StringConstraints(pattern=rf"^{_WORD}{{0,512}}\Z")]
+PciId = Annotated[str, _spelt(r"^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}\Z"), _LOWER, _TEXT]
+PciClass = Annotated[str, _spelt(r"^[0-9a-fA-F]{4}([0-9a-fA-F]{2})?\Z"), _LOWER, _TEXT]
+Serial = Annotated[str, _spelt(r"^[A-Za-z0-9._:-]{1,64}\Z"), _TEXT]
+Size = Annotated[str, _spelt(r"^[1-9][0-9]{0,11}(KiB|MiB|GiB|TiB)\Z"), _TEXT]
+AbsolutePath = Annotated[str, _spelt(r"^/[^\x00-\x1f\x7f]{1,1000}\Z"), _TEXT]
+KernelParameter = Annotated[str, _spelt(r"^[A-Za-z][A-Za-z0-9_.-]{0,127}\Z"), _TEXT]
+KernelValue = Annotated[str, _spelt(rf"^{_WORD}{{0,512}}\Z"), _TEXT]
 KernelToken = Annotated[
-    Text, StringConstraints(pattern=rf"^[A-Za-z][A-Za-z0-9_.-]{{0,127}}(={_WORD}{{0,512}})?\Z")
+    str, _spelt(rf"^[A-Za-z][A-Za-z0-9_.-]{{0,127}}(={_WORD}{{0,512}})?\Z"), _TEXT
 ]
-ModuleName = Annotated[Text, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\Z")]
-ModuleParameter = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}\Z")]
-Glob = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._+~*?\[\]-]{1,128}\Z")]
-Label = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._/-]{1,63}\Z")]
-HostPattern = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z0-9._:,&!*?~\[\]-]{1,256}\Z")]
-Count = Annotated[Number, Field(ge=1, le=4096)]
-Priority = Annotated[Number, Field(ge=0, le=1_000_000)]
+ModuleName = Annotated[str, _spelt(r"^[a-z0-9][a-z0-9_-]{0,63}\Z"), _TEXT]
+ModuleParameter = Annotated[str, _spelt(r"^[A-Za-z0-9_]{1,64}\Z"), _TEXT]
+Glob = Annotated[str, _spelt(r"^[A-Za-z0-9._+~*?\[\]-]{1,128}\Z"), _TEXT]
+Label = Annotated[str, _spelt(r"^[A-Za-z0-9._/-]{1,63}\Z"), _TEXT]
+HostPattern = Annotated[str, _spelt(r"^[A-Za-z0-9._:,&!*?~\[\]-]{1,256}\Z"), _TEXT]
+Count = Annotated[int, Field(ge=1, le=4096), TO_NUMBER]
+Priority = Annotated[int, Field(ge=0, le=1_000_000), TO_NUMBER]
 
 _KIB = {"KiB": 1, "MiB": 1 << 10, "GiB": 1 << 20, "TiB": 1 << 30}
 

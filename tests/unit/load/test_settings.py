@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.load.settings import Settings, load_settings
+
+
+def refusals(path: Path) -> list[str]:
+    with pytest.raises(FleetPolicyError) as caught:
+        load_settings(path.parent, path)
+    return [
+        f"{item.span}: {item.rule.name}: {item.why}; fix: {item.fix}".replace(f"{path.parent}/", "")
+        for item in caught.value.diagnostics
+    ]
+
+
+def test_settings_are_found_upwards_to_the_root_of_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "repository/.git").mkdir(parents=True)
+    start = tmp_path / "repository/a/b"
+    start.mkdir(parents=True)
+    file = tmp_path / "repository/fleetpolicy.yaml"
+    file.write_text("policies: [policies, more/p.yaml]\nfacts: facts\nx-note: ours\n")
+
+    settings = load_settings(start, None)
+
+    assert settings == Settings(
+        policies=(file.parent / "policies", file.parent / "more/p.yaml"),
+        facts=file.parent / "facts",
+        source=file,
+    )
+
+
+def test_settings_above_the_repository_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "fleetpolicy.yaml").write_text("inventory: hosts\n")
+    (tmp_path / "repository/.git").mkdir(parents=True)
+    (tmp_path / "plain").mkdir()
+
+    assert load_settings(tmp_path / "repository", None) == Settings()
+    assert load_settings(tmp_path / "plain", None) == Settings()
+
+
+def test_paths_below_the_working_directory_are_shown_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleetpolicy.yaml").write_text("inventory: inventories/demo\n")
+
+    settings = load_settings(Path.cwd(), None)
+
+    assert settings.inventory == Path("inventories/demo")
+
+
+def test_empty_file_names_no_places(tmp_path: Path) -> None:
+    path = tmp_path / "fleetpolicy.yaml"
+    path.write_text("# nothing yet\n")
+
+    assert load_settings(tmp_path, path) == Settings(source=path)
+
+
+def test_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    assert refusals(tmp_path / "s.yaml") == [
+        (
+            "s.yaml: file-unreadable: No such file or directory; "
+            "fix: correct the path, or make it readable"
+        )
+    ]
+
+
+def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text('policy: [a]\nfacts: [b]\ninventory: "a\\nb"\n---\nfacts: x\n')
+
+    assert refusals(path) == [
+        "s.yaml:1:1: unknown-key: the document has no key 'policy'; fix: write policies",
+        "s.yaml:2:8: bad-value: facts is a sequence; fix: write a text",
+        (
+            "s.yaml:3:12: bad-value: inventory is 'a\\nb'; fix: write one line of text without control "
+            "characters, at most 500 of them"
+        ),
+        (
+            "s.yaml:5:1: not-a-policy-document: the file has more than one document; "
+            "fix: keep one document of settings"
+        ),
+    ]
+
+
+def test_settings_that_cannot_be_parsed_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("policies: *\n")
+
+    assert [line.split(": while")[0] for line in refusals(path)] == ["s.yaml:1:12: yaml-syntax"]
