@@ -146,7 +146,9 @@ def parse_plan(data: bytes, span: Span) -> Plan:
 
 def _decompress(data: bytes, span: Span) -> bytes:
     try:
-        return gzip.decompress(data)
+        if data:  # gzip takes no bytes for a stream without members
+            return gzip.decompress(data)
+        why = "it ends early, after 0 bytes"
     except EOFError:
         why = f"it ends early, after {len(data)} bytes"
     except (OSError, zlib.error):
