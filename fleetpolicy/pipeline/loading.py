@@ -1,7 +1,7 @@
 """Load what a run works on: settings, policy, inventory, records of hosts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
@@ -90,8 +90,6 @@ def load(request: Request) -> Loaded:
         if located.model.spec.match.hosts.pattern
     }
     inventory = load_inventory(places.inventory, limit=request.limit, patterns=sorted(patterns))
-    if request.inventory:
-        inventory = replace(inventory, source=Span(str(request.inventory)))
     return Loaded(places, policy, inventory, (*findings, *inventory.remarks))
 
 

@@ -22,7 +22,7 @@ def schema(arguments: Namespace, output: Output) -> ExitStatus:
     if not arguments.kind:
         sys.stdout.write("".join(f"{name.removesuffix('.json')}\n" for name in schemas))
         return ExitStatus.DONE
-    text = schemas.get(f"{arguments.kind}.json")
+    text: str | None = schemas.get(f"{arguments.kind}.json")
     if text is None:
         kinds = [name.removesuffix(".json") for name in schemas]
         near = get_close_matches(arguments.kind, kinds, n=1)
