@@ -15,14 +15,14 @@ def schema(arguments: Namespace, output: Output) -> ExitStatus:
     schemas = generate_schemas()
     if arguments.write:
         arguments.write.mkdir(parents=True, exist_ok=True)
-        for name, text in schemas.items():
-            (arguments.write / name).write_text(text)
+        for name, body in schemas.items():
+            (arguments.write / name).write_text(body)
         output.progress(f"{len(schemas)} schemas written to {arguments.write}")
         return ExitStatus.DONE
     if not arguments.kind:
         sys.stdout.write("".join(f"{name.removesuffix('.json')}\n" for name in schemas))
         return ExitStatus.DONE
-    text: str | None = schemas.get(f"{arguments.kind}.json")
+    text = schemas.get(f"{arguments.kind}.json")
     if text is None:
         kinds = [name.removesuffix(".json") for name in schemas]
         near = get_close_matches(arguments.kind, kinds, n=1)
