@@ -75,8 +75,8 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "s.yaml:1:1: unknown-key: the document has no key 'policy'; fix: write policies",
         "s.yaml:2:8: bad-value: facts is a sequence; fix: write a text",
         (
-            "s.yaml:3:12: bad-value: inventory is 'a\\nb'; fix: write one line of text without control "
-            "characters, at most 500 of them"
+            "s.yaml:3:12: bad-value: inventory is 'a\\nb'; fix: write one line of text without "
+            "control characters, at most 500 of them"
         ),
         (
             "s.yaml:5:1: not-a-policy-document: the file has more than one document; "
