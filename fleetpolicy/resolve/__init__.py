@@ -104,7 +104,7 @@ def _assign_all(
     findings: list[Diagnostic] = []
     assignments: list[Assignment] = []
     for claim in taken:
-        assigned = assign(situation, claim, opt_out)
+        assigned = assign(situation, claim, kernel, opt_out)
         if isinstance(assigned, Diagnostic):
             findings.append(assigned)
             continue

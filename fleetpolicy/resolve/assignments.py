@@ -12,13 +12,16 @@ from fleetpolicy.resolve.drivers import (
     driver_span,
     list_regions,
     named_driver,
+    refuse_bridge,
 )
 from fleetpolicy.resolve.optout import withholding_driver
 from fleetpolicy.resolve.rules import HOST_SKIPPED, TRAPPED_INSTEAD
 from fleetpolicy.resolve.situation import Situation
 
 
-def assign(situation: Situation, claim: Claim, opt_out: OptOut | None) -> Assignment | Diagnostic:
+def assign(
+    situation: Situation, claim: Claim, kernel: Kernel | None, opt_out: OptOut | None
+) -> Assignment | Diagnostic:
     """Return a device's assignment, before any fallback."""
     declared, origin = _declared(situation, claim)
     mapping = declared
@@ -26,7 +29,7 @@ def assign(situation: Situation, claim: Claim, opt_out: OptOut | None) -> Assign
         origin = opt_out.origin
         trapped = declared is MappingMode.TRAPPED or opt_out.mechanism is OptOutMechanism.TRAPPED
         mapping = MappingMode.TRAPPED if trapped else MappingMode.DEVICE
-    driver = _driver(situation, claim, mapping, opt_out)
+    driver = refuse_bridge(situation, claim) or _driver(situation, claim, mapping, kernel)
     if isinstance(driver, Diagnostic):
         return driver
     regions = list_regions(situation, claim, driver)
@@ -55,14 +58,19 @@ def _declared(situation: Situation, claim: Claim) -> tuple[MappingMode, Span]:
 
 
 def _driver(
-    situation: Situation, claim: Claim, mapping: MappingMode, opt_out: OptOut | None
+    situation: Situation, claim: Claim, mapping: MappingMode, kernel: Kernel | None
 ) -> VfioDriver | Diagnostic:
-    by_driver = opt_out is not None and opt_out.mechanism is OptOutMechanism.DRIVER
-    if by_driver or mapping is MappingMode.DEVICE:
+    """Return the driver, one that withholds the consent where only that gives the mapping.
+
+    Under the opt-out it comes even before the driver that policy names.
+    """
+    uncached = mapping is MappingMode.DEVICE
+    if uncached and kernel and kernel.behaviour.normal_nc_by_consent:
+        opted_out = situation.policy.fleet.model.spec.memory_mapping.global_opt_out
         withholding = withholding_driver(situation)
-        if withholding and (by_driver or named_driver(situation, claim) == "auto"):
+        if withholding and (opted_out or named_driver(situation, claim) == "auto"):
             return withholding
-    return choose_driver(situation, claim, uncached=mapping is MappingMode.DEVICE)
+    return choose_driver(situation, claim, uncached=uncached)
 
 
 def fall_back(

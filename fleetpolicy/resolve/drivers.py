@@ -21,6 +21,24 @@ def driver_span(situation: Situation, claim: Claim) -> Span:
     return claim.taker.span if claim.taker else situation.defaults_span
 
 
+def refuse_bridge(situation: Situation, claim: Claim) -> Diagnostic | None:
+    """Return a finding where the device is a bridge.
+
+    Source:
+        Linux, drivers/vfio/pci/vfio_pci_core.c: a header type other than normal is -EINVAL.
+    """
+    if not claim.device.device_class.startswith(BRIDGE_CLASS):
+        return None
+    return situation.find(
+        NO_DRIVER,
+        claim.span,
+        why=f"{claim.device.address} ({claim.device.id}) is a bridge, which every VFIO driver "
+        "refuses",
+        fix="match the devices behind it, by id, class or address",
+        device=claim.device.address,
+    )
+
+
 def choose_driver(situation: Situation, claim: Claim, *, uncached: bool) -> VfioDriver | Diagnostic:
     """Return the driver of a device.
 
@@ -30,15 +48,6 @@ def choose_driver(situation: Situation, claim: Claim, *, uncached: bool) -> Vfio
         uncached: The device must not be mapped cacheable, so that `auto` leaves a driver alone
             which would do that.
     """
-    if claim.device.device_class.startswith(BRIDGE_CLASS):
-        return situation.find(
-            NO_DRIVER,
-            claim.span,
-            why=f"{claim.device.address} ({claim.device.id}) is a bridge, which every VFIO driver "
-            "refuses",
-            fix="match the devices behind it, by id, class or address",
-            device=claim.device.address,
-        )
     named = named_driver(situation, claim)
     if named != "auto":
         return _check_driver(situation, claim, canonical_module(named), named)

@@ -20,8 +20,10 @@ def assigned(host_class: Any) -> list[str]:
 
 def test_guest_on_an_unknown_host_is_fp201(site: Make) -> None:
     assert site(guests={"g": {"host": "n9"}}).says() == [
-        "g#spec.host: FP201 [] guest g runs on n9, which hosts.yaml does not have -> "
-        "name a host of the inventory, or add the host to it"
+        (
+            "g#spec.host: FP201 [] guest g runs on n9, which hosts.yaml does not have -> "
+            "name a host of the inventory, or add the host to it"
+        )
     ]
 
 
@@ -33,8 +35,10 @@ def test_policy_for_an_unknown_group_is_fp202_alone(site: Make) -> None:
     policy = {"match": {"hosts": {"group": "gh200"}, "device": {"id": "10de:2342"}}}
 
     assert site(policies={"p": policy}, groups={"n1": ("grace",)}).says() == [
-        "p#spec.match.hosts.group: FP202 [] group gh200 is not in hosts.yaml: it has grace -> "
-        "name one of these groups, or add the group to the inventory"
+        (
+            "p#spec.match.hosts.group: FP202 [] group gh200 is not in hosts.yaml: it has grace -> "
+            "name one of these groups, or add the group to the inventory"
+        )
     ]
 
 
@@ -50,8 +54,10 @@ def test_pattern_without_hosts_is_fp222_alone(site: Make) -> None:
     policy = {"match": {"hosts": {"pattern": "rack7-*"}, "device": {"id": "10de:2342"}}}
 
     assert site(policies={"p": policy}).says() == [
-        "p#spec.match.hosts.pattern: FP222 [] pattern rack7-* matches no host of hosts.yaml -> "
-        "correct the pattern, or remove the policy"
+        (
+            "p#spec.match.hosts.pattern: FP222 [] pattern rack7-* matches no host of hosts.yaml -> "
+            "correct the pattern, or remove the policy"
+        )
     ]
 
 
@@ -105,8 +111,10 @@ def test_group_partner_that_nobody_claims_is_fp203_once(
     ]
 
     assert site(policies={"p": BY_ID}, change={"devices": devices}).says() == [
-        f"p#spec.match.device: FP203 [n1 {GPU}] {GPU} shares IOMMU group 1 with {AUDIO}, "
-        f"{state} -> {fix}"
+        (
+            f"p#spec.match.device: FP203 [n1 {GPU}] {GPU} shares IOMMU group 1 with {AUDIO}, "
+            f"{state} -> {fix}"
+        )
     ]
 
 
@@ -152,8 +160,10 @@ def test_device_without_a_group_is_fp204(site: Make, device: Make) -> None:
     devices = [device(GPU, "10de:2342", "030200", None)]
 
     assert site(policies={"p": BY_ID}, change={"devices": devices}).says() == [
-        f"p#spec.match.device: FP204 [n1 {GPU}] {GPU} (10de:2342) is in no IOMMU group -> "
-        "switch the SMMU or IOMMU on in firmware, boot, and collect the facts again"
+        (
+            f"p#spec.match.device: FP204 [n1 {GPU}] {GPU} (10de:2342) is in no IOMMU group -> "
+            "switch the SMMU or IOMMU on in firmware, boot, and collect the facts again"
+        )
     ]
 
 
@@ -165,8 +175,10 @@ def test_group_split_over_guests_is_fp205(site: Make, device: Make) -> None:
     guests = {"a": takes(GPU, "10de:2342"), "b": takes(AUDIO, "10de:22be")}
 
     assert site(guests=guests, change={"devices": devices}).says() == [
-        f"b#spec.devices.0: FP205 [n1 {AUDIO}] IOMMU group 1: {GPU} goes to guest a at "
-        f"a#spec.devices.0, {AUDIO} to guest b here -> give both functions to one guest"
+        (
+            f"b#spec.devices.0: FP205 [n1 {AUDIO}] IOMMU group 1: {GPU} goes to guest a at "
+            f"a#spec.devices.0, {AUDIO} to guest b here -> give both functions to one guest"
+        )
     ]
 
 
@@ -200,11 +212,10 @@ def test_policies_of_equal_priority_on_one_device_are_fp206_each(site: Make) -> 
 
 def test_policy_of_higher_priority_wins(site: Make) -> None:
     policies = {
-        "low": {**BY_ID, "mapping": "trapped"},
+        "low": {**BY_ID, "mapping": "trapped", "priority": 5},
         "high": {"match": {"device": {"address": GPU}}, "priority": 9, "driver": "vfio-pci"},
         "lowest": {"match": {"device": {"class": "0302"}}, "mapping": "device"},
     }
-    policies["low"]["priority"] = 5
 
     (item,) = site(policies=policies).only_class().assignments
 
@@ -218,17 +229,23 @@ def test_guest_device_at_an_empty_address_is_fp207(site: Make) -> None:
     fix = "correct the address, or collect the facts again if the device is new"
 
     assert site(guests=guests).says() == [
-        "g#spec.devices.0: FP207 [n1 0000:09:00.0] n1 has no device at 0000:09:00.0; "
-        f"10de:2342 sits at {GPU} -> {fix}",
-        "h#spec.devices.0: FP207 [n1 0000:08:00.0] n1 has no device at 0000:08:00.0; "
-        f"1234:5678 sits at no address of it -> {fix}",
+        (
+            "g#spec.devices.0: FP207 [n1 0000:09:00.0] n1 has no device at 0000:09:00.0; "
+            f"10de:2342 sits at {GPU} -> {fix}"
+        ),
+        (
+            "h#spec.devices.0: FP207 [n1 0000:08:00.0] n1 has no device at 0000:08:00.0; "
+            f"1234:5678 sits at no address of it -> {fix}"
+        ),
     ]
 
 
 def test_guest_device_with_another_id_is_fp208(site: Make) -> None:
     assert site(guests={"g": takes(GPU, "10de:2345")}).says() == [
-        f"g#spec.devices.0: FP208 [n1 {GPU}] {GPU} is 10de:2342; guest g expects 10de:2345 -> "
-        "find the device's new address, and correct the guest"
+        (
+            f"g#spec.devices.0: FP208 [n1 {GPU}] {GPU} is 10de:2342; guest g expects 10de:2345 -> "
+            "find the device's new address, and correct the guest"
+        )
     ]
 
 
@@ -239,9 +256,11 @@ def test_guest_device_with_another_serial_is_fp208(
     guests = {"g": takes(GPU, "10de:2342", serial="S1")}
 
     assert site(guests=guests, serials={"n1": serials}).says() == [
-        f"g#spec.devices.0: FP208 [n1 {GPU}] {GPU} is 10de:2342 serial {seen}; "
-        "guest g expects 10de:2342 serial S1 -> "
-        "find the device's new address, and correct the guest"
+        (
+            f"g#spec.devices.0: FP208 [n1 {GPU}] {GPU} is 10de:2342 serial {seen}; "
+            "guest g expects 10de:2342 serial S1 -> "
+            "find the device's new address, and correct the guest"
+        )
     ]
 
 
@@ -255,15 +274,19 @@ def test_device_in_two_guests_is_fp209(site: Make) -> None:
     guests = {"a": takes(GPU, "10de:2342"), "b": takes(GPU, "10de:2342")}
 
     assert site(guests=guests).says() == [
-        f"b#spec.devices.0: FP209 [n1 {GPU}] {GPU} is given to guest a at a#spec.devices.0 "
-        "and to guest b here -> remove it from one of them"
+        (
+            f"b#spec.devices.0: FP209 [n1 {GPU}] {GPU} is given to guest a at a#spec.devices.0 "
+            "and to guest b here -> remove it from one of them"
+        )
     ]
 
 
 def test_host_without_facts_is_fp210(site: Make) -> None:
     assert site(unseen=("n2", "n3")).says() == [
-        "hosts.yaml: FP210 [n2 n3] no facts are recorded for it -> "
-        "run: fleetpolicy facts collect -i hosts.yaml"
+        (
+            "hosts.yaml: FP210 [n2 n3] no facts are recorded for it -> "
+            "run: fleetpolicy facts collect -i hosts.yaml"
+        )
     ]
 
 
@@ -275,9 +298,11 @@ def test_device_that_the_host_uses_is_fp213(site: Make, device: Make) -> None:
     policy = {"match": {"device": {"id": "144d:a808"}}}
 
     assert site(policies={"p": policy}, change={"devices": devices}).says() == [
-        f"p#spec.match.device: FP213 [n1 {DISK}] {DISK} (144d:a808) is the host's "
-        "root disk, swap -> match the other devices by address, so that this one is left to the "
-        "host"
+        (
+            f"p#spec.match.device: FP213 [n1 {DISK}] {DISK} (144d:a808) is the host's "
+            "root disk, swap -> match the other devices by address, so that this one is left to "
+            "the host"
+        )
     ]
 
 
@@ -298,8 +323,10 @@ def test_policy_that_matches_no_device_is_fp218(site: Make, host_facts: Make) ->
     policy = {"match": {"device": {"id": "1234:5678"}}}
 
     assert site(hosts=hosts, policies={"p": policy}).says() == [
-        "p#spec.match: FP218 [] p matches no device of 2 hosts -> "
-        "correct the match, or remove the policy"
+        (
+            "p#spec.match: FP218 [] p matches no device of 2 hosts -> "
+            "correct the match, or remove the policy"
+        )
     ]
 
 

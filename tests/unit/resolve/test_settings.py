@@ -1,0 +1,134 @@
+"""Collect kernel and module parameters, and reject what no module takes (FP216, FP217, FP221)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Make = Callable[..., Any]
+OPT_OUT = {"memoryMapping": {"globalOptOut": True}}
+VENDOR = {
+    "vendor": {
+        "match": {"release": "6.12.*"},
+        "stage2": {"vfioPci": "normal-nc", "cacheablePfnmap": "false"},
+        "optOut": {"parameter": "kvm-arm.vfio_device_map=device"},
+        "source": "the vendor",
+    }
+}
+
+
+def test_kernel_parameters_keep_their_order_and_origin(site: Make) -> None:
+    fleet = {"kernel": {"parameters": {"iommu.strict": "1", "iommu.passthrough": "0", "ro": ""}}}
+
+    found = site(fleet=fleet).only_class().settings
+
+    assert [(item.token, str(item.origin)) for item in found] == [
+        ("iommu.strict=1", "fleet#spec.kernel.parameters.iommu.strict"),
+        ("iommu.passthrough=0", "fleet#spec.kernel.parameters.iommu.passthrough"),
+        ("ro", "fleet#spec.kernel.parameters.ro"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["kvm-arm.vfio_device_map", "kvm_arm.vfio-device-map"])
+def test_kernel_parameter_against_the_opt_out_is_fp221(site: Make, name: str) -> None:
+    fleet = {**OPT_OUT, "kernel": {"parameters": {name: "normal"}}}
+
+    assert site(era="b", kernels=VENDOR, fleet=fleet).says() == [
+        (
+            f"fleet#spec.kernel.parameters.{name}: FP221 [n1] {name}=normal here; "
+            "the opt-out at fleet#spec.memoryMapping.globalOptOut needs "
+            f"kvm-arm.vfio_device_map=device -> remove {name} from spec.kernel.parameters"
+        )
+    ]
+
+
+def test_kernel_parameter_that_says_what_the_opt_out_says_stands_once(site: Make) -> None:
+    parameters = {"kvm-arm.vfio_device_map": "device", "quiet": ""}
+    fleet = {**OPT_OUT, "kernel": {"parameters": parameters}}
+
+    found = site(era="b", kernels=VENDOR, fleet=fleet).only_class().settings
+
+    assert [item.token for item in found] == ["quiet", "kvm-arm.vfio_device_map=device"]
+
+
+def test_module_parameters_are_sorted_and_keep_their_origin(site: Make) -> None:
+    fleet = {"modules": {"vfio-pci": {"ids": "10de:2342", "disable_idle_d3": "1"}}}
+
+    found = site(fleet=fleet).only_class().module_settings
+
+    assert [(s.module, s.parameter, s.value, str(s.origin)) for s in found] == [
+        ("vfio_pci", "disable_idle_d3", "1", "fleet#spec.modules.vfio-pci.disable_idle_d3"),
+        ("vfio_pci", "ids", "10de:2342", "fleet#spec.modules.vfio-pci.ids"),
+    ]
+
+
+def test_module_that_no_profile_knows_is_fp216(site: Make) -> None:
+    assert site(fleet={"modules": {"nvidia": {"a": "1"}}}).says() == [
+        (
+            "fleet#spec.modules.nvidia: FP216 [n1] no DriverProfile knows the module nvidia -> "
+            "correct the name, or add a DriverProfile that lists its parameters"
+        )
+    ]
+
+
+def test_module_that_the_kernel_lacks_is_fp216(site: Make) -> None:
+    change: dict[str, Any] = {"modules": {}}
+
+    assert site(change=change, fleet={"modules": {"vfio-pci": {"ids": ""}}}).says() == [
+        (
+            "fleet#spec.modules.vfio-pci: FP216 [n1] kernel 6.17.0 has no module vfio_pci -> "
+            "remove it, or install a kernel that has it"
+        )
+    ]
+
+
+def test_unknown_parameter_is_fp217_with_the_nearest_name(site: Make) -> None:
+    fleet = {"modules": {"vfio_pci": {"disable_idle_d4": "1", "xyz": "1"}}}
+
+    assert site(fleet=fleet).says() == [
+        (
+            "fleet#spec.modules.vfio_pci.disable_idle_d4: FP217 [n1] vfio_pci has no parameter "
+            "disable_idle_d4; it has disable_idle_d3, ids -> write disable_idle_d3"
+        ),
+        (
+            "fleet#spec.modules.vfio_pci.xyz: FP217 [n1] vfio_pci has no parameter xyz; "
+            "it has disable_idle_d3, ids -> remove it"
+        ),
+    ]
+
+
+def test_parameter_of_a_module_without_any_is_fp217(site: Make) -> None:
+    assert site(fleet={"modules": {"nvgrace_gpu_vfio_pci": {"x": "1"}}}).says() == [
+        (
+            "fleet#spec.modules.nvgrace_gpu_vfio_pci.x: FP217 [n1] nvgrace-gpu-vfio-pci has no "
+            "parameter x; it has none -> remove it"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("value", "shown"), [("maybe", "maybe"), ("", "nothing"), ("2", "2")])
+def test_boolean_that_is_none_is_fp217(site: Make, value: str, shown: str) -> None:
+    assert site(fleet={"modules": {"vfio_pci": {"disable_idle_d3": value}}}).says() == [
+        (
+            "fleet#spec.modules.vfio_pci.disable_idle_d3: FP217 [n1] vfio_pci.disable_idle_d3 is a "
+            f'boolean; {shown} is not one -> write "Y" or "N"'
+        )
+    ]
+
+
+def test_number_that_is_none_is_fp217(site: Make, withholding: dict[str, Any]) -> None:
+    parts = {
+        "drivers": {"strict": withholding},
+        "change": {"modules": {"strict_vfio_pci": "module"}},
+    }
+
+    bad = site(**parts, fleet={"modules": {"strict_vfio_pci": {"depth": "deep"}}}).says()
+    good = site(**parts, fleet={"modules": {"strict_vfio_pci": {"depth": "0x10"}}}).says()
+
+    assert bad == [
+        (
+            "fleet#spec.modules.strict_vfio_pci.depth: FP217 [n1] strict_vfio_pci.depth is a whole "
+            "number; deep is not one -> write a number"
+        )
+    ]
+    assert good == []
