@@ -13,7 +13,7 @@ from fleetpolicy.model.inventory import InventoryHost
 _SIMULATED = {
     "ansible_become": False,
     "ansible_connection": "local",
-    "ansible_python_interpreter": "auto_silent",
+    "ansible_python_interpreter": executable,
 }
 _CANCEL_SECONDS = 1
 

@@ -1,0 +1,54 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.model.inventory import InventoryHost
+from fleetpolicy.runner.folder import environment, write_folder
+
+
+def host(name: str, root: str) -> InventoryHost:
+    return InventoryHost(name, ("all",), {}, root, None)
+
+
+def test_folder_holds_variables_of_simulated_hosts_only(tmp_path: Path) -> None:
+    write_folder(tmp_path, [host("real", "/"), host("sim", "/x/{{ y }}")], [("sim", "{}")])
+
+    assert (tmp_path / "limit").read_text() == "real\nsim\n"
+    source = json.loads((tmp_path / "inventory/simulated.json").read_text())
+    assert source == {"all": {"hosts": {"sim": None}}}
+    variables = json.loads((tmp_path / "inventory/host_vars/sim.json").read_text())
+    assert variables == {
+        "ansible_become": False,
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "fleetpolicy_agent_root": {"__ansible_unsafe": "/x/{{ y }}"},
+    }
+    assert not (tmp_path / "inventory/host_vars/real.json").exists()
+    assert (tmp_path / "bundles/sim.json").read_text() == "{}"
+
+
+def test_environment_leaves_host_key_checking_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ANSIBLE_HOST_KEY_CHECKING", raising=False)
+
+    found = environment(tmp_path)
+
+    assert found["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    assert found["ANSIBLE_LIBRARY"] == str(tmp_path / "library")
+
+
+def test_environment_names_the_operators_configuration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+
+    trusted = environment(tmp_path).get("ANSIBLE_CONFIG")
+    tmp_path.chmod(0o777)
+
+    assert trusted == str(tmp_path / "ansible.cfg")
+    assert "ANSIBLE_CONFIG" not in environment(tmp_path)
