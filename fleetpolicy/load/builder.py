@@ -11,7 +11,6 @@ from yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
 )
 
 from fleetpolicy.diagnostics import Rule
@@ -20,7 +19,8 @@ from fleetpolicy.load.rules import EMPTY_VALUE, FOREIGN_FEATURE, TOO_BIG
 
 DEPTH_LIMIT = 32
 NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_IN_SEQUENCE = "\0item"
+_MERGE = frozenset(("<<",))
+_IN_SEQUENCE = object()
 
 Container = Any
 """The mapping or sequence that is being filled; as a union it would be tested for every event."""
@@ -49,7 +49,7 @@ class Builder:
 
     def __init__(self, next_event: Callable[[], Any]) -> None:
         self._next = next_event
-        self._stack: list[tuple[Container, str | None]] = []
+        self._stack: list[tuple[Container, Any]] = []
         self.marks: array[int] = array("Q")
         self.oddities: list[tuple[Rule, int, str, str]] = []
         self.doubled = False
@@ -78,7 +78,7 @@ class Builder:
             if event.tag is not None or event.anchor is not None:
                 self._note_properties(event)
             if key is None:
-                is_odd = value in container or (value == "<<" and not event.style)
+                is_odd = value in container or (value in _MERGE and not event.style)
                 key = self._double(event) if is_odd else value
                 continue
             if value in NULLS and not event.style and self._stack:
@@ -89,64 +89,51 @@ class Builder:
                 container[key] = value
                 key = None
 
-    def _turn(
-        self, event: Any, container: Container, key: str | None
-    ) -> tuple[Container, str | None]:
+    def _turn(self, event: Any, container: Container, key: Any) -> tuple[Container, Any]:
         """Enter or leave a collection; return what is filled next, and its pending key."""
         kind = type(event)
         if kind is MappingEndEvent or kind is SequenceEndEvent:
             return self._stack.pop()
-        if key is None:
-            raise UnusableDocument(
-                FOREIGN_FEATURE,
-                event.start_mark,
-                "an alias as a key" if kind is AliasEvent else "a mapping or sequence as a key",
-                "write the key as text",
-            )
-        after = _IN_SEQUENCE if key is _IN_SEQUENCE else None
-        if kind is AliasEvent:
-            self._note_alias(event)
-            self._attach(container, key, "")
-            return container, after
-        return self._enter(event, container, key, after)
-
-    def _enter(
-        self, event: Any, container: Container, key: str, after: str | None
-    ) -> tuple[Container, str | None]:
-        self._check_start(event)
-        mark = event.start_mark
-        if after is None and not event.flow_style:
-            self.marks.append(self.marks[-1])
-        else:
-            self.marks.append(mark.line << LINE_SHIFT | mark.column)
-        self._stack.append((container, after))
-        if type(event) is MappingStartEvent:
-            mapping: dict[str, Node] = {}
-            self._attach(container, key, mapping)
-            return mapping, None
-        sequence: list[Node] = []
-        self._attach(container, key, sequence)
-        return sequence, _IN_SEQUENCE
-
-    def _check_start(self, event: Any) -> None:
+        if kind is AliasEvent or key is None:
+            return self._skip(event, container, key)
         if len(self._stack) >= DEPTH_LIMIT:
-            raise UnusableDocument(
-                TOO_BIG,
-                event.start_mark,
-                f"mappings and sequences are nested more than {DEPTH_LIMIT} levels deep",
-                "no kind needs that depth: remove the nesting",
-            )
-        if type(event) not in {MappingStartEvent, SequenceStartEvent}:
-            raise TypeError(f"libyaml sent {event!r}")
+            self._refuse_depth(event)
         if event.tag is not None or event.anchor is not None:
             self._note_properties(event)
-
-    @staticmethod
-    def _attach(container: Container, key: str, node: Node) -> None:
+        node: Any = {} if kind is MappingStartEvent else []
         if key is _IN_SEQUENCE:
+            self._stack.append((container, _IN_SEQUENCE))
             container.append(node)
         else:
+            self._stack.append((container, None))
             container[key] = node
+        if key is _IN_SEQUENCE or event.flow_style:
+            self.marks.append(_pack(event.start_mark))
+        else:
+            self.marks.append(self.marks[-1])
+        return node, None if kind is MappingStartEvent else _IN_SEQUENCE
+
+    def _skip(self, event: Any, container: Container, key: Any) -> tuple[Container, Any]:
+        """Put an empty text in the place of an alias; refuse whatever stands as a key."""
+        if key is None:
+            is_alias = type(event) is AliasEvent
+            why = "an alias as a key" if is_alias else "a mapping or sequence as a key"
+            fix = "write the key as text"
+            raise UnusableDocument(FOREIGN_FEATURE, event.start_mark, why, fix)
+        self.marks.append(_pack(event.start_mark))
+        fix = f'write the value itself, or in quotes if it is text: "*{event.anchor}"'
+        self._note(FOREIGN_FEATURE, self.marks[-1], f"the alias *{event.anchor}", fix)
+        if key is _IN_SEQUENCE:
+            container.append("")
+            return container, key
+        container[key] = ""
+        return container, None
+
+    @staticmethod
+    def _refuse_depth(event: Any) -> None:
+        why = f"mappings and sequences are nested more than {DEPTH_LIMIT} levels deep"
+        fix = "no kind needs that depth: remove the nesting"
+        raise UnusableDocument(TOO_BIG, event.start_mark, why, fix)
 
     def _double(self, event: Any) -> Any:
         """Return a key for a pair that is dropped."""
@@ -164,17 +151,16 @@ class Builder:
         fix = 'write "" for an empty text, {} for an empty mapping, or remove the key'
         self._note(EMPTY_VALUE, self.marks[-1], why, fix)
 
-    def _note_alias(self, event: Any) -> None:
-        mark = event.start_mark.line << LINE_SHIFT | event.start_mark.column
-        self.marks.append(mark)
-        fix = f'write the value itself, or in quotes if it is text: "*{event.anchor}"'
-        self._note(FOREIGN_FEATURE, mark, f"the alias *{event.anchor}", fix)
-
     def _note_properties(self, event: Any) -> None:
-        mark = event.start_mark.line << LINE_SHIFT | event.start_mark.column
+        mark = _pack(event.start_mark)
         if event.anchor is not None:
             fix = f'remove it, or in quotes if it is text: "&{event.anchor}"'
             self._note(FOREIGN_FEATURE, mark, f"the anchor &{event.anchor}", fix)
         if event.tag is not None:
             fix = "remove it: the field decides over the type"
             self._note(FOREIGN_FEATURE, mark, f"the tag {event.tag}", fix)
+
+
+def _pack(mark: Any) -> int:
+    packed: int = mark.line << LINE_SHIFT | mark.column
+    return packed

@@ -36,11 +36,9 @@ class SourceDocument:
     def __init__(self, path: str, data: dict[str, Node], marks: "array[int]", first_line: int = 0):
         self.path = path
         self.data = data
-        self.complained: set[Span] = set()
+        self.complained: frozenset[Span] = frozenset()
         self._marks: array[int] = marks
         self._first_line = first_line
-        self._values: dict[Path, int] = {}
-        self._keys: dict[Path, int] = {}
 
     def with_data(self, data: dict[str, Node]) -> "SourceDocument":
         """Return the document with less data, its places unchanged."""
@@ -97,7 +95,9 @@ class SourceDocument:
         return found
 
     def _locate(self) -> None:
-        if not self._values:
+        if not hasattr(self, "_values"):
+            self._values: dict[Path, int] = {}
+            self._keys: dict[Path, int] = {}
             self._walk((), self.data, iter(self._marks))
 
     def _walk(self, path: Path, node: Node, marks: Iterator[int]) -> None:

@@ -163,7 +163,9 @@ class _Reading:
         document = SourceDocument(self._path, whole, builder.marks, self._first_line)
         for rule, mark, why, fix in builder.oddities:
             self._note(rule, document.span_at(mark), why, fix)
-            document.complained.add(document.span_at(mark))
+        if builder.oddities:
+            places = (document.span_at(mark) for _, mark, _, _ in builder.oddities)
+            document.complained = frozenset(places)
         if builder.doubled:
             self._note_doubled(document)
         if is_mapping:

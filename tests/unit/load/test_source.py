@@ -102,8 +102,8 @@ def test_value_left_out_is_refused() -> None:
         (
             "a: *\n",
             (
-                "p.yaml:1:5: yaml-syntax: while scanning an alias: did not find expected alphabetic "
-                'or numeric character; fix: put the text into quotes, such as "*"'
+                "p.yaml:1:5: yaml-syntax: while scanning an alias: did not find expected "
+                'alphabetic or numeric character; fix: put the text into quotes, such as "*"'
             ),
         ),
         (
