@@ -42,7 +42,8 @@ def find_places(
         settings: Take the place of the fleet's own folders.
         inventory: A fleet's folder, or anything that Ansible takes.
         policies: Take the place of those in the settings.
-        facts: A folder; takes the place of that in the settings. It may not exist yet.
+        facts: Takes the place of that in the settings. It need not exist: then hosts have no
+            facts, and are not looked at instead.
 
     Raises:
         FleetPolicyError: What was named is not there.
@@ -56,7 +57,7 @@ def find_places(
         return Places(
             None,
             tuple(policies) or settings.policies,
-            _existing(wanted),
+            facts or _existing(wanted),
             default_facts=wanted or Path("facts"),
         )
     folder = named if named.is_dir() and _is_fleet(named) else named.parent
@@ -65,7 +66,7 @@ def find_places(
     return Places(
         inventory=_inventory_in(named) or named,
         policies=tuple(policies) or settings.policies or ((own,) if own else ()),
-        facts=_existing(recorded),
+        facts=facts or _existing(recorded),
         checks=_existing(folder / "checks"),
         default_facts=recorded,
     )

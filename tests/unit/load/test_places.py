@@ -74,6 +74,14 @@ def test_command_line_wins_over_settings_and_settings_over_the_fleet(tmp_path: P
     assert (by_words.policies, by_words.facts) == ((tmp_path / "p.yaml",), tmp_path / "named")
 
 
+def test_facts_folder_that_is_named_but_missing_is_not_replaced_by_a_look(tmp_path: Path) -> None:
+    fleet = make(tmp_path / "demo", "hosts.yaml")
+
+    places = find_places(Settings(), fleet, (), tmp_path / "fcats")
+
+    assert (places.facts, places.default_facts) == (tmp_path / "fcats", tmp_path / "fcats")
+
+
 def test_nothing_named_is_no_fleet() -> None:
     assert find_places(Settings()) == Places(None, (), None)
 
