@@ -1,20 +1,15 @@
 """Run a playbook through ansible-runner; nothing of the run stays on disk."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 from fleetpolicy.model.inventory import InventoryHost
 from fleetpolicy.runner.event import EventLog, Listener, RunEvent
 from fleetpolicy.runner.folder import environment, write_folder
+from fleetpolicy.runner.interruption import Interruption, interruption
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MOST_OUTPUT = 2000
 
 
@@ -84,10 +79,12 @@ def run_playbook(run: PlaybookRun, options: RunOptions) -> PlaybookResult:
         Whatever was done, an interrupted run included.
     """
     log = EventLog(options.on_event)
-    with TemporaryDirectory(prefix="fleetpolicy-") as name, _interruption() as is_interrupted:
+    with TemporaryDirectory(prefix="fleetpolicy-") as name, interruption(name) as wanted:
         folder = Path(name)
         write_folder(folder, run.hosts, run.bundles)
-        status, output = _run(folder, run, options, (log, is_interrupted))
+        status, output = _run(folder, run, options, (log, wanted))
+    if wanted.is_wanted and status != "successful":
+        status = "canceled"
     return PlaybookResult(status, tuple(log.events), output)
 
 
@@ -95,11 +92,11 @@ def _run(
     folder: Path,
     run: PlaybookRun,
     options: RunOptions,
-    hooks: tuple[EventLog, Callable[[], bool]],
+    hooks: tuple[EventLog, Interruption],
 ) -> tuple[str, str]:
     from ansible_runner.interface import run as run_ansible  # noqa: PLC0415 slow to import
 
-    log, is_interrupted = hooks
+    log, wanted = hooks
     runner = run_ansible(
         private_data_dir=str(folder),
         project_dir=str(Path.cwd()),
@@ -115,7 +112,7 @@ def _run(
         timeout=options.timeout_seconds or None,
         quiet=True,
         event_handler=log.take,
-        cancel_callback=is_interrupted,
+        cancel_callback=wanted.must_kill,
     )
     return str(runner.status), _output(runner) if runner.status == "failed" else ""
 
@@ -130,22 +127,3 @@ def _command_line(folder: Path, options: RunOptions) -> str:
 def _output(runner: Any) -> str:
     with runner.stdout as file:
         return str(file.read()).strip()[-_MOST_OUTPUT:]
-
-
-@contextmanager
-def _interruption() -> Iterator[Callable[[], bool]]:
-    """Turn signals into an answer to the question whether to stop, for as long as a run lasts."""
-    interrupted = threading.Event()
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted.is_set
-        return
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
-    try:
-        yield interrupted.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

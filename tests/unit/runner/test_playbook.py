@@ -39,6 +39,13 @@ def simulated(name: str, root: Path) -> InventoryHost:
     return InventoryHost(name, ("all",), {}, str(root), None)
 
 
+def is_of(path: Path, folder: Path) -> bool:
+    try:
+        return str(folder).encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
 @pytest.mark.ansible
 def test_run_overrules_the_inventory_for_simulated_hosts_alone(
     tiny_host: Builder, tmp_path: Path
@@ -111,6 +118,7 @@ def test_interrupted_run_keeps_what_was_done_and_leaves_nothing(
     assert result.status == "canceled"
     assert [event.task for event in result.events] == ["Say"], result.events
     assert list(scratch.iterdir()) == []
+    assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_of(path, scratch)] == []
     assert signal.getsignal(signal.SIGINT) is handler
 
 
