@@ -18,7 +18,8 @@ _HOST_PATH = re.compile(
 class SimulatedBackend(LocalBackend):  # type: ignore[misc] # testinfra is not annotated
     """Run commands on this machine as if a folder were the root of the host.
 
-    An absolute path is taken below the folder, be it an argument or a word of the command.
+    An absolute path is taken below the folder, be it an argument or a word of the command; this
+    machine's /bin/sh and /dev/null stay what they are.
     A program is looked for in the folder's usr/sbin first. In what a command prints, the folder
     is cut off again, so that a link's target reads as on the host.
     """
@@ -37,8 +38,9 @@ class SimulatedBackend(LocalBackend):  # type: ignore[misc] # testinfra is not a
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         """Run a command of the host."""
         del kwargs
-        text = self.quote(self._move_words(command), *(self._move(arg) for arg in args))
         folder = shlex.quote(self.root)
+        moved = _HOST_PATH.sub(lambda _: f"{_escaped(folder, args)}/", command)
+        text = self.quote(moved, *(self._move(argument) for argument in args))
         result = self.run_local(
             f"PATH={folder}/usr/sbin:$PATH FLEETPOLICY_ROOT={folder}; "
             f"export PATH FLEETPOLICY_ROOT; {text}"
@@ -50,13 +52,13 @@ class SimulatedBackend(LocalBackend):  # type: ignore[misc] # testinfra is not a
         inside = argument == self.root or argument.startswith(self.root + "/")
         return self.root + argument if argument.startswith("/") and not inside else argument
 
-    def _move_words(self, command: str) -> str:
-        """Move the paths of a command, not those of this machine's shell and null device."""
-        folder = shlex.quote(self.root).replace("%", "%%")
-        return _HOST_PATH.sub(lambda _: f"{folder}/", command)
-
     def _cut(self, output: bytes) -> bytes:
         return output.replace(self.root.encode(), b"")
+
+
+def _escaped(text: str, args: tuple[str, ...]) -> str:
+    """Return a text for a command that testinfra formats, which it does only with arguments."""
+    return text.replace("%", "%%") if args else text
 
 
 def simulated_host(name: str, root: str) -> Host:

@@ -146,7 +146,7 @@ def make_state(**changes: Any) -> HostState:
         command_line="BOOT_IMAGE=/boot/vmlinuz root=/dev/vda1 ro",
         next_command_line=None,
         module_parameters={},
-        bindings={NVME: {"driver": "nvme", "override": None}},  # type: ignore[dict-item] # validated
+        bindings={NVME: {"driver": "nvme", "override": None}},
         files={},
         domains={},
         running=(),
