@@ -83,5 +83,5 @@ def _finding(inventory: Inventory, event: RunEvent) -> Diagnostic:
         rule, fix = UNREACHABLE, f"try it by hand: ansible -i {source} -m ping {event.host}"
     else:
         rule = LOOK_FAILED
-        fix = f"run what failed with more words: ansible -vvv -i {source} -b -m setup {event.host}"
+        fix = f"see more of it: ansible -vvv -i {source} -b -m setup {event.host}"
     return rule.at(inventory.source, why=event.message, fix=fix, subject=Subject(event.host))

@@ -1,0 +1,64 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.load import parse_record
+from fleetpolicy.model.inventory import Inventory, InventoryHost
+from fleetpolicy.model.record import write_record
+from fleetpolicy.observe import observe
+from fleetpolicy.runner import RunOptions
+
+Builder = Callable[..., Path]
+PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
+
+
+def test_record_document_holds_the_body_to_the_byte() -> None:
+    now = datetime(2026, 11, 25, 1, 2, 3, 456, tzinfo=UTC)
+
+    data = write_record("a", '{"facts":{},"identity":1e0}', now)
+
+    assert data == (
+        b'{"apiVersion": "fleetpolicy/v1alpha1", "kind": "HostRecord", "host": "a", '
+        b'"collectedAt": "2026-11-25T01:02:03Z","facts":{},"identity":1e0}'
+    )
+
+
+def test_observe_without_hosts_starts_nothing() -> None:
+    inventory = Inventory(Span("none"), {}, frozenset(), frozenset(), {})
+
+    assert observe(inventory, [], parse_record, RunOptions(PLAYBOOKS)) == ({}, ())
+
+
+@pytest.mark.ansible
+def test_observe_returns_records_and_findings_about_the_others(
+    tiny_host: Builder, tmp_path: Path
+) -> None:
+    good, bad = tiny_host("good"), tiny_host("bad")
+    (bad / "proc/sys/kernel/arch").write_text("riscv64\n")
+    path = tmp_path / "hosts.json"
+    far = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_connection": "ssh"}
+    path.write_text(json.dumps({"all": {"hosts": {"bad": None, "far": far, "good": None}}}))
+    hosts = {
+        name: InventoryHost(name, ("all",), {}, root, None)
+        for name, root in (("bad", str(bad)), ("far", "/"), ("good", str(good)))
+    }
+    inventory = Inventory(Span(str(path)), hosts, frozenset(hosts), frozenset(), {})
+
+    records, findings = observe(
+        inventory, ["good", "far", "bad"], parse_record, RunOptions(PLAYBOOKS)
+    )
+
+    assert list(records) == ["good"]
+    assert records["good"].identity.boot_id == "boot-1"
+    assert records["good"].facts.arch == "aarch64"
+    told = [(item.rule.id, item.subject.host, item.fix) for item in findings]
+    assert told == [
+        ("FP551", "far", f"try it by hand: ansible -i {path} -m ping far"),
+        ("FP552", "bad", f"see more of it: ansible -vvv -i {path} -b -m setup bad"),
+    ]
+    assert "127.0.0.1" in findings[0].why
+    assert findings[1].why == "the architecture riscv64 is none of aarch64, x86_64"
