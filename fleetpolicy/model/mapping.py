@@ -96,7 +96,7 @@ def _reasons(
     era = f"kernel {facts.kernel.release} ({kernel.profile})"
     cached = [region for region in wrong if region.vma.pgprot.is_cacheable]
     if cached and mode is MappingMode.CACHEABLE:
-        if not behaviour.cacheable_pfnmap:
+        if not (behaviour.cacheable_pfnmap or behaviour.pgprot_decides):
             yield f"{era} has no cacheable mapping of device memory"
         yield from _missing_features(facts)
     elif cached:

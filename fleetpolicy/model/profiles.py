@@ -58,6 +58,11 @@ class KernelStage2(Document):
     cacheable_pfnmap: Truth = Field(
         description="Whether a cacheable PFNMAP VMA is honoured (with FWB and DIC) or refused."
     )
+    pgprot_decides: Truth = Field(
+        default=False,
+        description="The VMM's mapping alone decides, as in some vendors' kernels; no probe shows "
+        "it.",
+    )
 
 
 class KernelOptOut(Document):

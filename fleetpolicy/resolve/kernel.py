@@ -35,7 +35,7 @@ def choose_kernel(situation: Situation) -> Kernel | Diagnostic | None:
             fix="add a KernelProfile with match.evidence as the host showed it",
         )
     stated = _profile_by_release(situation, facts.kernel)
-    if stated and stated.model.spec.stage2 != era.model.spec.stage2:
+    if stated and _probed(stated) != _probed(era):
         return situation.find(
             KERNEL_DISAGREES,
             stated.span_of(("spec", "stage2")),
@@ -77,6 +77,12 @@ def _profile_by_release(situation: Situation, kernel: KernelFacts) -> Located[Ke
     return None
 
 
+def _probed(located: Located[KernelProfile]) -> tuple[str, bool]:
+    """Return the part of a profile that the probes can confirm."""
+    stage2 = located.model.spec.stage2
+    return stage2.vfio_pci, stage2.cacheable_pfnmap
+
+
 def _describe(located: Located[KernelProfile]) -> str:
     stage2 = located.model.spec.stage2
     cacheable = str(stage2.cacheable_pfnmap).lower()
@@ -92,6 +98,7 @@ def _kernel(located: Located[KernelProfile]) -> Kernel:
             name=name,
             normal_nc_by_consent=spec.stage2.vfio_pci == "normal-nc",
             cacheable_pfnmap=spec.stage2.cacheable_pfnmap,
+            pgprot_decides=spec.stage2.pgprot_decides,
         ),
         opt_out_parameter=spec.opt_out.parameter if spec.opt_out else "",
         source=spec.source,

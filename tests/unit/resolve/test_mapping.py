@@ -99,6 +99,17 @@ def test_kernel_profile_that_agrees_with_the_probes_is_taken(site: Make) -> None
     assert (found.kernel.profile, found.kernel.source) == ("vendor", "the vendor")
 
 
+def test_kernel_whose_vendor_lets_the_mapping_decide_honours_cacheable_memory(site: Make) -> None:
+    kernels = vendor_kernel("false")
+    kernels["vendor"]["stage2"]["pgprotDecides"] = "true"
+    policy = {**ON_GPU, "mapping": "cacheable", "onUnsupported": "trapped"}
+
+    found = site(era="b", kernels=kernels, policies={"p": policy}).only_class()
+
+    assert found.kernel.behaviour.pgprot_decides
+    assert [item.mapping.value for item in found.assignments] == ["cacheable"]
+
+
 def test_auto_driver_without_an_alias_is_fp214(site: Make, device: Make) -> None:
     change: dict[str, Any] = {"vfioAliases": []}
     modalias = device(DISK, "144d:a808", "010802", 2)["modalias"]
