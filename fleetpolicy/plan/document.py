@@ -69,11 +69,17 @@ class PlanDocument(Document):
 
 
 def plan_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a saved plan once it is decompressed."""
-    return {
+    """Return the JSON Schema of a saved plan once it is decompressed.
+
+    Returns:
+        With patterns that end in $, which every validator knows.
+    """
+    text = json.dumps(PlanDocument.model_json_schema(by_alias=True))
+    head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **PlanDocument.model_json_schema(by_alias=True),
+        "$id": "urn:fleetpolicy:v1alpha1:Plan",
     }
+    return {**head, **json.loads(text.replace("\\\\Z", "$"))}
 
 
 def dump_plan(plan: Plan) -> bytes:
@@ -158,7 +164,7 @@ def _decompress(data: bytes, span: Span) -> bytes:
 
 def _read(text: bytes, span: Span) -> PlanDocument:
     try:
-        return PlanDocument.model_validate_json(text)
+        return PlanDocument.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         said = [
             f"{'.'.join(str(part) for part in item['loc']) or 'the document'}: {item['msg']}"

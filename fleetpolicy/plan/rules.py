@@ -2,7 +2,7 @@
 
 from fleetpolicy.diagnostics import Rule, Severity
 
-_OURS = "docs/plan-and-apply.md"
+_OURS = "docs/command-line.md"
 _PARAMETERS = "Linux, Documentation/admin-guide/kernel-parameters.rst"
 
 NOT_CONVERGED = Rule(

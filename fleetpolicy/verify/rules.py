@@ -2,7 +2,7 @@
 
 from fleetpolicy.diagnostics import Rule, Severity
 
-_OURS = "docs/verify-and-drift.md"
+_OURS = "docs/command-line.md"
 _KVM = "Linux, arch/arm64/kvm/mmu.c; Documentation/virt/kvm/api.rst, capability 243"
 _VFIO = "docs.kernel.org/driver-api/vfio.html"
 
