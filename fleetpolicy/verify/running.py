@@ -16,6 +16,7 @@ from fleetpolicy.verify.rules import (
 from fleetpolicy.verify.subject import subject_of
 
 _BRIDGE = "0604"
+_HARMLESS = frozenset({"pci-stub"})
 _RULES: Mapping[str, Rule] = MappingProxyType(
     {
         COMMAND_LINE: COMMAND_LINE_UNMET,
@@ -91,11 +92,13 @@ def _strangers(
     """Return the functions of a group that a driver other than VFIO's owns, with the driver.
 
     Source:
-        Linux drivers/vfio/group.c; bridges are left out, as pcieport does no DMA for them.
+        Linux drivers/iommu/iommu.c, iommu_device_use_default_domain(): pcieport and pci-stub
+        manage DMA themselves and leave a group viable.
     """
     for device in record.facts.devices:
         if device.iommu_group != group or device.device_class.startswith(_BRIDGE):
             continue
         binding = record.state.bindings.get(device.address)
-        if binding and binding.driver and binding.driver not in vfio_drivers:
-            yield device.address, binding.driver
+        driver = binding.driver if binding else None
+        if driver and driver not in vfio_drivers and driver not in _HARMLESS:
+            yield device.address, driver

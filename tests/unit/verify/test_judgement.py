@@ -188,6 +188,8 @@ def test_judge_of_a_group_with_a_bound_partner_names_it_and_no_bridge() -> None:
     bindings["0000:00:01.0"]["driver"] = "pcieport"
 
     assert judge_one(changed(record, bindings=bindings), host_class).is_green
+    bindings["0000:01:00.1"]["driver"] = "pci-stub"
+    assert judge_one(changed(record, bindings=bindings), host_class).is_green
     bindings["0000:01:00.1"]["driver"] = "snd_hda_intel"
     verification = judge_one(changed(record, bindings=bindings), host_class)
 
