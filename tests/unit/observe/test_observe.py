@@ -10,6 +10,7 @@ from fleetpolicy.load import parse_record
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.model.record import write_record
 from fleetpolicy.observe import observe
+from fleetpolicy.observe.rules import NO_ANSWER
 from fleetpolicy.runner import RunOptions
 
 Builder = Callable[..., Path]
@@ -62,3 +63,18 @@ def test_observe_returns_records_and_findings_about_the_others(
     ]
     assert "127.0.0.1" in findings[0].why
     assert findings[1].why == "the architecture riscv64 is none of aarch64, x86_64"
+
+
+@pytest.mark.ansible
+def test_observe_by_a_run_that_ansible_refuses_says_so_for_every_host(tmp_path: Path) -> None:
+    (tmp_path / "look.yml").write_text("- hosts: all\n  no_such_keyword: 1\n")
+    path = tmp_path / "hosts.json"
+    path.write_text(json.dumps({"all": {"hosts": {"one": None}}}))
+    hosts = {"one": InventoryHost("one", ("all",), {}, "/", None)}
+    inventory = Inventory(Span(str(path)), hosts, frozenset(hosts), frozenset(), {})
+
+    records, findings = observe(inventory, ["one"], parse_record, RunOptions(tmp_path))
+
+    assert records == {}
+    assert [(item.rule, item.subject.host) for item in findings] == [(NO_ANSWER, "one")]
+    assert "'no_such_keyword' is not a valid attribute for a Play" in findings[0].why
