@@ -162,11 +162,16 @@ class HostClass:
 
 @dataclass(frozen=True, slots=True)
 class FleetHost:
-    """A host, its class, and its own guests' names in the order of the class's guests."""
+    """A host, its class, and its own guests in the order of the class's guests.
+
+    Args:
+        guest_origins: The place of each guest's document.
+    """
 
     name: str
     index: int
     guests: tuple[str, ...]
+    guest_origins: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from fleetpolicy.diagnostics import Diagnostic, Severity
+from fleetpolicy.diagnostics import Diagnostic, Severity, Span
 from fleetpolicy.model.fleet import Assignment, Fleet, FleetHost, HostClass, Kernel, OptOut
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.mapping import features_of
@@ -31,9 +31,9 @@ def resolve(
     """
     situations, found = group_hosts(policy, inventory, records)
     findings = [*found, *_find_unmatched(policy, inventory, situations)]
-    guests: dict[str, list[str]] = {}
+    guests: dict[str, dict[str, Span]] = {}
     for guest in policy.guests:
-        guests.setdefault(guest.model.spec.host, []).append(guest.model.metadata.name)
+        guests.setdefault(guest.model.spec.host, {})[guest.model.metadata.name] = guest.span
     classes: list[HostClass] = []
     hosts: list[FleetHost] = []
     skipped: dict[str, str] = {}
@@ -45,12 +45,14 @@ def resolve(
         if skip:
             skipped |= dict.fromkeys(members, skip.why)
         elif resolved.host_class:
-            hosts += (
-                FleetHost(name, len(classes), tuple(guests.get(name, ()))) for name in members
-            )
+            hosts += (_place(name, len(classes), guests.get(name, {})) for name in members)
             classes.append(resolved.host_class)
     hosts.sort(key=lambda host: host.name)
     return Fleet(tuple(hosts), tuple(classes), skipped, policy.revision), tuple(findings)
+
+
+def _place(name: str, index: int, guests: Mapping[str, Span]) -> FleetHost:
+    return FleetHost(name, index, tuple(guests), tuple(guests.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""Render the udev rules that reserve each device for its driver."""
+
+from collections.abc import Iterator
+
+from fleetpolicy.model.artifact import Artifact, ArtifactKind
+from fleetpolicy.model.fleet import Assignment, HostClass
+from fleetpolicy.render.site import HEADER
+
+PATH = "/etc/udev/rules.d/70-fleetpolicy.rules"
+
+
+def render_binding(host_class: HostClass) -> Artifact | None:
+    """Return the rules, None where nothing is assigned.
+
+    Rules match by address and by id, so that a device that moved is left alone, and come before
+    80-drivers.rules, which loads the native driver. An override alone loses two races: a VFIO
+    driver that registered before finds no device any more, and a twin's event may have loaded the
+    native driver. So the native driver is unbound, and the device offered again.
+
+    Source:
+        Linux, Documentation/ABI/testing/sysfs-bus-pci: driver_override, unbind, drivers_probe;
+        udev(7): ATTR, RUN; systemd, rules.d/80-drivers.rules.
+    """
+    if not host_class.assignments:
+        return None
+    text = HEADER + "".join(
+        line for assignment in host_class.assignments for line in _rules(host_class, assignment)
+    )
+    origins = tuple(sorted({item.driver_origin for item in host_class.assignments}))
+    return Artifact(PATH, ArtifactKind.BINDING, text, 0o644, origins)
+
+
+def _rules(host_class: HostClass, assignment: Assignment) -> Iterator[str]:
+    vendor, device = assignment.device.id.split(":")
+    driver = assignment.driver
+    when = (
+        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{assignment.device.address}", '
+        f'ATTR{{vendor}}=="0x{vendor}", ATTR{{device}}=="0x{device}"'
+    )
+    override = f'ATTR{{driver_override}}="{driver.name}"'
+    if host_class.facts.modules.get(driver.module) != "builtin":
+        override += f', RUN{{builtin}}+="kmod load {driver.module}"'
+    yield f"{when}, {override}\n"
+    yield (f'{when}, DRIVER=="?*", DRIVER!="{driver.name}", ATTR{{driver/unbind}}="$kernel"\n')
+    yield f'{when}, ATTR{{[subsystem/pci]drivers_probe}}="$kernel"\n'

@@ -1,0 +1,50 @@
+"""Render module parameters and load order for modprobe."""
+
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.artifact import Artifact, ArtifactKind
+from fleetpolicy.model.fleet import HostClass
+from fleetpolicy.render.site import HEADER
+
+PATH = "/etc/modprobe.d/fleetpolicy.conf"
+
+
+def render_modprobe(host_class: HostClass) -> Artifact | None:
+    """Return the options and soft dependencies, None where there are none.
+
+    A native driver waits for the VFIO driver that takes its device, so that the device's override
+    finds a taker whichever module udev asks for first.
+
+    Source:
+        modprobe.d(5): options, softdep.
+    """
+    lines: dict[str, list[Span]] = {}
+    for module, words in _options(host_class).items():
+        text = " ".join(f"{name}={value}" for name, value, _ in words)
+        lines[f"options {module} {text}"] = [origin for *_, origin in words]
+    for (native, module), origins in sorted(_softdeps(host_class).items()):
+        lines[f"softdep {native} pre: {module}"] = origins
+    if not lines:
+        return None
+    spans = tuple(sorted({span for origins in lines.values() for span in origins}))
+    text = HEADER + "".join(f"{line}\n" for line in lines)
+    return Artifact(PATH, ArtifactKind.MODULE_OPTIONS, text, 0o644, spans)
+
+
+def _options(host_class: HostClass) -> dict[str, list[tuple[str, str, Span]]]:
+    """Return the parameters of each loadable module; built-in ones go to the command line."""
+    found: dict[str, list[tuple[str, str, Span]]] = {}
+    for setting in host_class.module_settings:
+        if host_class.facts.modules.get(setting.module) != "builtin":
+            words = found.setdefault(setting.module, [])
+            words.append((setting.parameter, setting.value, setting.origin))
+    return dict(sorted(found.items()))
+
+
+def _softdeps(host_class: HostClass) -> dict[tuple[str, str], list[Span]]:
+    found: dict[tuple[str, str], list[Span]] = {}
+    for assignment in host_class.assignments:
+        module = assignment.driver.module
+        native = assignment.device.native_driver
+        if native and host_class.facts.modules.get(module) != "builtin":
+            found.setdefault((native, module), []).append(assignment.driver_origin)
+    return found

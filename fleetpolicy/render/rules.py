@@ -1,0 +1,53 @@
+"""List the rules about what can be rendered for a host."""
+
+from fleetpolicy.diagnostics import Rule, Severity
+
+_DOMAIN = "libvirt.org/formatdomain.html"
+
+UNKNOWN_LOADER = Rule(
+    "FP401",
+    "unknown-boot-loader",
+    Severity.ERROR,
+    "The kernel command line is written for the boot loader that really boots the host; one that "
+    "is not recognised is never guessed at.",
+    "GNU GRUB manual, simple configuration; docs/policy-language.md",
+)
+UNKNOWN_INITRAMFS = Rule(
+    "FP402",
+    "unknown-initramfs",
+    Severity.ERROR,
+    "Module options and binding rules have a copy in the initramfs; without knowing what makes it "
+    "the copy cannot be renewed, and the native driver may win at boot.",
+    "initramfs-tools(7); dracut(8)",
+)
+BAD_WORD = Rule(
+    "FP403",
+    "unquotable-word",
+    Severity.ERROR,
+    "Words of the kernel command line pass through a shell file; what the shell would change is "
+    "refused.",
+    "GNU GRUB manual, simple configuration: /etc/default/grub is sourced by a shell",
+)
+NO_LIBVIRT = Rule(
+    "FP410",
+    "no-libvirt",
+    Severity.ERROR,
+    "A guest needs libvirt and QEMU on its host, in versions that the host showed.",
+    _DOMAIN,
+)
+MISSING_FEATURE = Rule(
+    "FP411",
+    "libvirt-too-old",
+    Severity.ERROR,
+    "libvirt drops elements that it does not know in silence; what a guest needs must be "
+    "understood by the libvirt and QEMU of its host.",
+    "libvirt.org/news.html; libvirt.org/formatdomain.html",
+)
+BAD_HUGEPAGES = Rule(
+    "FP412",
+    "no-such-hugepage",
+    Severity.ERROR,
+    "A huge page size must exist for the host's page size, and the guest's memory be a multiple "
+    "of it.",
+    "Linux, Documentation/arch/arm64/hugetlbpage.rst",
+)

@@ -1,0 +1,38 @@
+"""Build XML: elements with attributes in declared order, escaped, indented by two spaces."""
+
+from dataclasses import dataclass
+from xml.sax.saxutils import escape, quoteattr
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element: attributes in the order given, then either text or children."""
+
+    tag: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    children: tuple["Element", ...] = ()
+    text: str = ""
+
+    def lines(self, indent: str = "") -> list[str]:
+        """Return the element as lines of text."""
+        head = self.tag + "".join(f" {name}={quoteattr(value)}" for name, value in self.attributes)
+        if self.children:
+            inner = [line for child in self.children for line in child.lines(indent + "  ")]
+            return [f"{indent}<{head}>", *inner, f"{indent}</{self.tag}>"]
+        if self.text:
+            return [f"{indent}<{head}>{escape(self.text)}</{self.tag}>"]
+        return [f"{indent}<{head}/>"]
+
+
+def element(tag: str, *children: Element | None, text: str = "", **attributes: str) -> Element:
+    """Return an element; children that are None are left out, as are empty attributes.
+
+    An attribute whose name is a Python keyword is given with an underscore at its end.
+    """
+    named = tuple((name.rstrip("_"), value) for name, value in attributes.items() if value)
+    return Element(tag, named, tuple(child for child in children if child is not None), text)
+
+
+def write_xml(root: Element) -> str:
+    """Return the document's text."""
+    return "\n".join(root.lines()) + "\n"
