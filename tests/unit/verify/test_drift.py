@@ -141,7 +141,7 @@ def test_drift_of_a_domain_names_what_it_lost_or_that_it_is_gone() -> None:
     lost = drift(changed(record, domains={"db": '<domain type="kvm">\n</domain>\n'}))
     gone = drift(changed(record, domains={}))
 
-    assert lost[0].why.startswith("domain db lacks ")
+    assert said(lost) == ["policies/guest.yaml:4:1 FP712 domain db lacks name"]
     assert said(gone) == ["policies/guest.yaml:4:1 FP712 domain db is gone"]
 
 
