@@ -55,7 +55,7 @@ def check(site: Site, span: Span, guest: str, needed: Iterator[Feature]) -> Iter
             yield site.find(
                 MISSING_FEATURE,
                 span,
-                why=f"guest {guest} needs {feature.name}, which {wanted} understands; the host has "
+                why=f"guest {guest} needs {feature.name}, known from {wanted} on; the host has "
                 f"libvirt {_version(libvirt.libvirt)} and QEMU {_version(libvirt.qemu)}",
                 fix="upgrade libvirt and QEMU on the host, or move the guest",
             )

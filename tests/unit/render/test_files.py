@@ -1,0 +1,142 @@
+"""The files of a host, fed to the programs and to the simulated boot that read them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.simcore.boot import HostConfig, Initramfs, KernelBuild, PciFunction, simulate_boot
+from tests.unit.render.fleets import HEAD, NVME, gpu_policy, nvme_policy, rendered
+
+CMDLINE = "/etc/default/grub.d/99-fleetpolicy.cfg"
+MODPROBE = "/etc/modprobe.d/fleetpolicy.conf"
+MODULES = "/etc/modules-load.d/fleetpolicy.conf"
+RULES = "/etc/udev/rules.d/70-fleetpolicy.rules"
+
+TAKEN = PciFunction(
+    "0003:01:00.0",
+    "pci:v0000144Dd0000A80Asv0000144Dsd0000A801bc01sc08i02",
+    "144d", "a80a", "144d", "a801", "010802",
+)  # fmt: skip
+TWIN = PciFunction(
+    "0004:01:00.0",
+    "pci:v0000144Dd0000A80Asv0000144Dsd0000A801bc01sc08i02",
+    "144d", "a80a", "144d", "a801", "010802",
+)  # fmt: skip
+ALIASES = (
+    ("pci:v*d*sv*sd*bc01sc08i02*", "nvme"),
+    ("vfio_pci:v*d*sv*sd*bc*sc*i*", "vfio_pci"),
+)
+
+
+def kernel(*, builtin: bool = False) -> KernelBuild:
+    loadable = frozenset({"nvme", "vfio_pci"})
+    built = frozenset({"vfio_pci"} if builtin else ())
+    return KernelBuild(
+        "6.12.107", built, loadable - built, ALIASES, drivers={"vfio_pci": "vfio-pci"}
+    )
+
+
+def test_cmdline_drop_in_is_read_back_by_a_shell(tmp_path: Path) -> None:
+    files, _ = rendered(tmp_path, gpu_policy())
+    path = tmp_path / "drop-in.cfg"
+    path.write_text(files[CMDLINE].content)
+
+    read = subprocess.run(
+        ["sh", "-uc", f'GRUB_CMDLINE_LINUX="quiet"; . {path}; printf %s "$GRUB_CMDLINE_LINUX"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert read.stdout == "quiet iommu.strict=1 iommu.passthrough=0"
+
+
+def test_cmdline_of_an_unknown_loader_is_refused(tmp_path: Path) -> None:
+    files, findings = rendered(tmp_path, HEAD + NVME.replace("MAPPING", "normal-nc"),
+                               boot={"loader": None})  # fmt: skip
+
+    assert CMDLINE not in files
+    assert [(item.rule.id, item.why) for item in findings] == [
+        ("FP401", "the host did not show a boot loader that is known here (GRUB)")
+    ]
+
+
+def test_files_of_an_unknown_initramfs_are_refused(tmp_path: Path) -> None:
+    _, findings = rendered(tmp_path, nvme_policy(), boot={"initramfs": None})
+
+    assert [(item.rule.id, item.why) for item in findings if item.rule.id == "FP402"] == [
+        (
+            "FP402",
+            f"{MODPROBE} has a copy in the initramfs, and the host did not show what makes it",
+        )
+    ]
+
+
+def test_parameters_of_a_built_in_module_go_to_the_command_line(tmp_path: Path) -> None:
+    modules = {"vfio_pci": "builtin", "vfio_pci_core": "builtin", "vfio": "builtin"}
+
+    files, _ = rendered(tmp_path, nvme_policy(), modules=modules)
+
+    assert files[CMDLINE].content.splitlines()[-1].endswith(' vfio_pci.disable_idle_d3=Y"')
+    assert MODPROBE not in files
+    assert MODULES not in files
+
+
+def test_files_name_the_lines_of_policy_that_caused_them(tmp_path: Path) -> None:
+    files, _ = rendered(tmp_path, nvme_policy())
+
+    origins = {path: [(span.line, span.column) for span in files[path].origins] for path in files}
+
+    assert origins[CMDLINE] == [(5, 39), (5, 63)]
+    assert origins[MODULES] == [(11, 1)]
+
+
+@pytest.mark.parametrize("builtin", [False, True])
+@pytest.mark.parametrize("copied", [False, True])
+def test_files_bind_the_device_at_boot_and_leave_its_twin(
+    tmp_path: Path,
+    builtin: bool,  # noqa: FBT001 a parameter of the test
+    copied: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    modules = dict.fromkeys(("vfio_pci", "vfio"), "builtin" if builtin else "module")
+    files, _ = rendered(tmp_path, nvme_policy(), modules=modules)
+    texts = {path: item.content for path, item in files.items()}
+    own = {path: {path: texts[path]} if path in texts else {} for path in (MODPROBE, RULES)}
+    initramfs = Initramfs(
+        own[MODPROBE] if copied else {}, own[RULES] if copied else {}, frozenset({"nvme"})
+    )
+
+    trace = simulate_boot(
+        HostConfig(
+            kernel(builtin=builtin),
+            "ro vfio_pci.disable_idle_d3=Y" if builtin else "ro",
+            own[MODPROBE],
+            {MODULES: texts[MODULES]} if MODULES in texts else {},
+            own[RULES],
+            initramfs,
+            (TAKEN, TWIN),
+        )
+    )
+
+    assert trace.owners == {"0003:01:00.0": "vfio-pci", "0004:01:00.0": "nvme"}
+    assert trace.races == ()
+    assert trace.parameters["vfio_pci"] == {"disable_idle_d3": "Y"}
+
+
+def test_rules_of_another_device_at_the_address_bind_nothing(tmp_path: Path) -> None:
+    files, _ = rendered(tmp_path, nvme_policy())
+    moved = PciFunction(TAKEN.address, TWIN.modalias, "144d", "a80b", "0", "0", "010802")
+
+    trace = simulate_boot(
+        HostConfig(kernel(), "ro", {}, {}, {RULES: files[RULES].content}, None, (moved,))
+    )
+
+    assert trace.owners == {"0003:01:00.0": "nvme"}
+
+
+def test_render_twice_gives_equal_bytes(tmp_path: Path) -> None:
+    first, _ = rendered(tmp_path, nvme_policy())
+    second, _ = rendered(tmp_path, nvme_policy())
+
+    assert first == second
