@@ -12,13 +12,14 @@ from fleetpolicy.model.scalars import (
     PciAddress,
     PciClass,
     PciId,
-    Serial,
     Size,
     Text,
     Truth,
 )
 
 Version = Annotated[Text, Field(pattern=r"^\d+\.\d+\.\d+\Z")]
+SerialNumber = Annotated[Text, Field(pattern=r"^[0-9a-f]{16}\Z")]
+"""What the 64 bits of a PCI serial number can hold."""
 Release = Annotated[Text, Field(pattern=r"^[A-Za-z0-9._+~-]{1,64}\Z")]
 
 
@@ -73,7 +74,7 @@ class SimulatedDevice(Document):
     iommu_group: Annotated[int, Field(ge=0)] | None = None
     numa_node: Annotated[int, Field(ge=-1)] = 0
     used_by: tuple[Literal["root disk", "default route", "console"], ...] = ()
-    serial: Serial | None = None
+    serial: SerialNumber | None = None
     regions: tuple[SimulatedRegion, ...] = ()
 
 

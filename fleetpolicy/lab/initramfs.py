@@ -1,0 +1,117 @@
+"""Make and read the initial RAM file systems of a host, as JSON in the place of an archive."""
+
+import json
+import sys
+from collections.abc import Iterable
+
+from fleetpolicy.lab.grub import installed
+from fleetpolicy.lab.kernelbuild import Build, read_build
+from fleetpolicy.lab.tree import Tree
+from fleetpolicy.simcore.boot import Initramfs
+from fleetpolicy.simcore.boot.modprobe import parse_modprobe_d
+
+_MODPROBE = ("/etc/modprobe.d", "/lib/modprobe.d")
+_RULES = "/etc/udev/rules.d"
+_LISTED = "/etc/initramfs-tools/modules"
+_FORMAT = "fleetpolicy lab initramfs 1"
+# Of MODULES=most, the folders that simulated hosts have modules in.
+_MOST = ("ata", "block", "mmc", "net", "nvme", "scsi", "ufs", "usb/host", "usb/storage", "virtio")
+
+
+def update_initramfs(tree: Tree, arguments: list[str]) -> int:
+    """Make images anew for update-initramfs -u or -c; return an exit status.
+
+    Source:
+        update-initramfs(8): -k names a kernel or all; without it the newest one is meant.
+    """
+    releases = _named(tree, arguments)
+    if not {"-u", "-c"}.intersection(arguments) or not releases:
+        sys.stderr.write("Usage: update-initramfs {-c|-u} [-k RELEASE|all]\n")
+        return 1
+    for release in releases:
+        if not tree.exists(f"/lib/modules/{release}"):
+            sys.stderr.write(f"E: /lib/modules/{release} is missing\n")
+            return 1
+        sys.stdout.write(f"update-initramfs: Generating /boot/initrd.img-{release}\n")
+        make_image(tree, release)
+    return 0
+
+
+def regenerate_all(tree: Tree, arguments: list[str]) -> int:
+    """Make every image anew for dracut --regenerate-all; return an exit status."""
+    if "--regenerate-all" not in arguments:
+        sys.stderr.write("dracut: a simulated host knows --regenerate-all alone\n")
+        return 1
+    for release in installed(tree):
+        make_image(tree, release)
+    return 0
+
+
+def _named(tree: Tree, arguments: list[str]) -> list[str]:
+    releases = installed(tree)
+    if "-k" not in arguments:
+        return releases[:1]
+    name = ([*arguments, ""])[arguments.index("-k") + 1]
+    return releases if name == "all" else [name] * bool(name)
+
+
+def make_image(tree: Tree, release: str, path: str = "") -> None:
+    """Write an image: copies of modprobe.d and of udev's rules, and the modules it carries.
+
+    Source:
+        initramfs-tools 0.142: mkinitramfs copies /etc/modprobe.d/*.conf and /lib/modprobe.d/*.conf;
+        hook-functions, auto_add_modules() and manual_add_modules(), which follows dependencies and
+        soft dependencies; force_load() for what /etc/initramfs-tools/modules lists. systemd 252,
+        debian/extra/initramfs-tools/hooks/udev: every rule of /etc/udev/rules.d that is not in
+        /lib/udev/rules.d, and a fixed list of names from either. dracut's host-only images copy
+        both folders too.
+    """
+    build = read_build(tree, release)
+    modprobe = tree.texts(_MODPROBE, ".conf")
+    listed = [line.strip() for line in (tree.text(_LISTED) or "").splitlines()]
+    load = [line for line in listed if line and not line.startswith("#")]
+    forced = [line.split()[0].replace("-", "_") for line in load]
+    image = {
+        "format": _FORMAT,
+        "load": load,
+        "modprobe.d": modprobe,
+        "modules": sorted(_with_needs(build, modprobe, [*_most(build), *forced])),
+        "release": release,
+        "rules.d": tree.texts([_RULES], ".rules"),
+    }
+    text = json.dumps(image, indent=1, sort_keys=True)
+    tree.write(path or f"/boot/initrd.img-{release}", text + "\n")
+
+
+def read_image(tree: Tree, path: str) -> Initramfs | None:
+    """Return what an image carries; None without an image, or with a damaged one."""
+    try:
+        image = json.loads(tree.text(path) or "")
+        return Initramfs(
+            modprobe_d=image["modprobe.d"],
+            udev_rules=image["rules.d"],
+            modules=frozenset(image["modules"]),
+            load=tuple(image["load"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _most(build: Build) -> list[str]:
+    prefixes = tuple(f"kernel/drivers/{folder}/" for folder in _MOST)
+    return [name for name, path in build.paths.items() if path.startswith(prefixes)]
+
+
+def _with_needs(build: Build, modprobe: dict[str, str], wanted: Iterable[str]) -> set[str]:
+    softdeps = parse_modprobe_d(modprobe, build.kernel.softdeps).softdeps
+    found: set[str] = set()
+    pending = list(wanted)
+    while pending:
+        name = pending.pop()
+        if name in found or name not in build.paths:
+            continue
+        found.add(name)
+        pending += build.kernel.dependencies.get(name, ())
+        softdep = next((item for item in softdeps if item.module == name), None)
+        pending += [*softdep.pre, *softdep.post] if softdep else []
+    return found
