@@ -23,7 +23,7 @@ golden: setup
 	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py
 
 benchmark: setup
-	@$(PYTHON_BIN) benchmarks/fleet.py
+	@$(PYTHON_BIN) -m benchmarks.fleet
 
 clean:
 	rm -rf .venv .cache .lab inventories/*/.lab build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """Measure every stage from policy to plan on a synthetic fleet, and print ratios.
 
-python benchmarks/fleet.py [--hosts 10000] [--rounds 3]
+python -m benchmarks.fleet [--hosts 10000] [--rounds 3]
 
 Each round is a process of its own. The limit L is what merely reading the same files and writing
 the plan's bytes takes, measured in the same process before the stages run. Times are CPU seconds,
@@ -19,8 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from generate import Fleet, generate
-
+from benchmarks.generate import Fleet, generate
 from fleetpolicy.load import load_inventory, load_policies, load_records
 from fleetpolicy.model.plan import Planning
 from fleetpolicy.plan import dump_plan, plan
@@ -73,7 +72,7 @@ def main() -> None:
 
 
 def _round(folder: str) -> dict[str, dict[str, float]]:
-    command = [sys.executable, __file__, "--round", folder]
+    command = [sys.executable, "-m", "benchmarks.fleet", "--round", folder]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 ourselves
     rows: dict[str, dict[str, float]] = json.loads(done.stdout)
     return rows

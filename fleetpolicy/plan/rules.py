@@ -48,7 +48,7 @@ PLAN_FORMAT = Rule(
     "plan-format",
     Severity.ERROR,
     "A saved plan has the shape that its format version prescribes.",
-    "schemas/plan.json",
+    "schemas/Plan.json",
 )
 PLAN_CHANGED = Rule(
     "FP513",

@@ -42,10 +42,21 @@ def _block(plan: Plan, group: list[HostPlan], palette: Palette, *, verbose: bool
         lines += _action(plan, action, palette, verbose=verbose)
     if not host.actions and host.manifest:
         lines.append("  ~ /var/lib/fleetpolicy/manifest.json  records what the host is now")
-    lines += (f"  reboots because: {reason}" for reason in host.reasons)
+    lines += _reboot(host)
     if host.guests_off:
         lines.append(f"  must be shut down first: {', '.join(host.guests_off)}")
     return "".join(line + "\n" for line in lines)
+
+
+def _reboot(host: HostPlan) -> Iterator[str]:
+    """Say why it reboots; what stands in the actions above is not told a second time."""
+    kinds = {action.kind.value for action in host.actions}
+    told = [reason.partition(": ")[0] for reason in host.reasons]
+    if told and kinds.issuperset(told):
+        yield f"  reboots for: {', '.join(dict.fromkeys(told))}"
+        return
+    for reason in host.reasons:
+        yield f"  reboots because: {reason}"
 
 
 def _action(plan: Plan, action: FileAction, palette: Palette, *, verbose: bool) -> Iterator[str]:

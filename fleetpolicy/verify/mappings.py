@@ -104,13 +104,10 @@ def _judge_device(
     regions = list_device_regions(device, profile.model.spec if profile else None, driver)
     seen = {region.name: region for region in regions}
     for wanted in assignment.regions:
-        region = seen.get(wanted.name)
         due = wanted_stage2(wanted, assignment.mapping)
-        got = (
-            map_region(region, assignment.mapping, kernel, host_class.features).stage2
-            if region
-            else f"no such region under {driver.name}"
-        )
+        got = f"no such region under {driver.name}"
+        if region := seen.get(wanted.name):
+            got = map_region(region, assignment.mapping, kernel, host_class.features).stage2
         if got != due:
             yield (
                 f"{device.address} region {wanted.name}: wanted {due}, got {got} "

@@ -6,13 +6,13 @@ from difflib import get_close_matches
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
-from fleetpolicy.load import generate_schemas
 from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
+from fleetpolicy.pipeline.schemas import all_schemas
 
 
 def schema(arguments: Namespace, output: Output) -> ExitStatus:
     """Print one kind's schema, the list of kinds, or write every schema into a folder."""
-    schemas = generate_schemas()
+    schemas = all_schemas()
     if arguments.write:
         arguments.write.mkdir(parents=True, exist_ok=True)
         for name, body in schemas.items():

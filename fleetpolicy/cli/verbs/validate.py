@@ -18,7 +18,8 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
     findings, scope = _judge(request)
     failed = output.fails(findings)
     result = "invalid" if failed else "ok"
-    output.emit_findings("validate", result, findings, f"{result}: {scope}\n")
+    closing = "" if failed else f"ok: {scope}\n"
+    output.emit_findings("validate", result, findings, closing)
     return ExitStatus.INVALID if failed else ExitStatus.DONE
 
 

@@ -81,7 +81,7 @@ class Modules:
 
     def vfio_modules(self) -> dict[str, str]:
         """Return the VFIO modules of the kernel and whether each is built in."""
-        pattern = r"(?:^|/)(\w*vfio[\w-]*|iommufd)\.ko"
+        pattern = r"(?:^|/)([\w-]*vfio[\w-]*|iommufd)\.ko"
         found = dict.fromkeys(re.findall(pattern, self._loadable, re.MULTILINE), "module")
         found.update(dict.fromkeys(re.findall(pattern, self._built_in, re.MULTILINE), "builtin"))
         return {name.replace("-", "_"): found[name] for name in sorted(found)}
