@@ -1,27 +1,34 @@
-"""Be one of the programs of a simulated host: python -m fleetpolicy.lab ROOT PROGRAM ARGUMENT..."""
+"""Be one of the programs of a simulated host: python -m fleetpolicy.lab ROOT PROGRAM ARGUMENT...
+
+Each program imports what it needs when it runs, since an apply starts several on every host.
+"""
 
 import sys
 from collections.abc import Callable
 
 from fleetpolicy.diagnostics import FleetPolicyError
-from fleetpolicy.lab.booting import boot
-from fleetpolicy.lab.domains import define, undefine
-from fleetpolicy.lab.grub import installed, update_grub
-from fleetpolicy.lab.initramfs import make_image, regenerate_all, update_initramfs
 from fleetpolicy.lab.lock import locked
 from fleetpolicy.lab.tree import Tree
 
-_Program = Callable[[Tree, list[str]], int]
-
 
 def _update_grub(tree: Tree, _: list[str]) -> int:
+    from fleetpolicy.lab.grub import installed, update_grub  # noqa: PLC0415
+
     said = update_grub(tree)
     found = (f"Found linux image: /boot/vmlinuz-{release}" for release in installed(tree))
     sys.stderr.write(said + "\n" if said else "\n".join((*found, "done\n")))
     return 1 if said else 0
 
 
+def _update_initramfs(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.initramfs import update_initramfs  # noqa: PLC0415
+
+    return update_initramfs(tree, arguments)
+
+
 def _mkinitramfs(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.initramfs import make_image  # noqa: PLC0415
+
     match arguments:
         case ["-o", path, release] if tree.exists(f"/lib/modules/{release}"):
             make_image(tree, release, path)
@@ -31,19 +38,39 @@ def _mkinitramfs(tree: Tree, arguments: list[str]) -> int:
             return 1
 
 
+def _dracut(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.initramfs import regenerate_all  # noqa: PLC0415
+
+    return regenerate_all(tree, arguments)
+
+
 def _reboot(tree: Tree, _: list[str]) -> int:
+    from fleetpolicy.lab.booting import boot  # noqa: PLC0415
+
     boot(tree)
     return 0
 
 
-_PROGRAMS: dict[str, _Program] = {
-    "dracut": regenerate_all,
+def _define(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.domains import define  # noqa: PLC0415
+
+    return define(tree, arguments)
+
+
+def _undefine(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.domains import undefine  # noqa: PLC0415
+
+    return undefine(tree, arguments)
+
+
+_PROGRAMS: dict[str, Callable[[Tree, list[str]], int]] = {
+    "dracut": _dracut,
     "mkinitramfs": _mkinitramfs,
     "reboot": _reboot,
     "update-grub": _update_grub,
-    "update-initramfs": update_initramfs,
-    "virsh-define": define,
-    "virsh-undefine": undefine,
+    "update-initramfs": _update_initramfs,
+    "virsh-define": _define,
+    "virsh-undefine": _undefine,
 }
 
 
