@@ -1,8 +1,8 @@
 """Declare the commands and their flags."""
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,8 +22,24 @@ class _Parser(ArgumentParser):
         self.exit(ExitStatus.USAGE, f"{self.prog}: {message}\n")
 
 
-def build_parser() -> ArgumentParser:
-    """Return the parser; `module` and `function` of its result name what to run."""
+def parse(words: Sequence[str]) -> Namespace:
+    """Return a command line's arguments; `module` and `function` name what to run.
+
+    Raises:
+        SystemExit: Help was asked for, or the usage is wrong.
+    """
+    if words and words[0] in _VERBS:
+        text, module, function, *adders = _VERBS[words[0]]
+        verb = _Parser(prog=f"fleetpolicy {words[0]}", description=text, allow_abbrev=False)
+        verb.set_defaults(verb=words[0], module=module, function=function)
+        for adder in (*adders, _output_flags):
+            adder(verb)
+        return verb.parse_intermixed_args(words[1:])
+    return _overview().parse_args(words)
+
+
+def _overview() -> ArgumentParser:
+    """Return a parser that knows the commands by name, for help and for mistyped ones."""
     parser = _Parser(
         prog="fleetpolicy",
         description="Declare, simulate, deploy and verify the memory mapping of passed-through "
@@ -34,11 +50,8 @@ def build_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fleetpolicy {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for name, (text, module, function, *adders) in _VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
-        verb.set_defaults(module=module, function=function)
-        for adder in (*adders, _output_flags):
-            adder(verb)
+    for name, (text, *_) in _VERBS.items():
+        verbs.add_parser(name, help=text)
     return parser
 
 

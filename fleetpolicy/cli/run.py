@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from fleetpolicy.cli.arguments import build_parser
+from fleetpolicy.cli.arguments import parse
 from fleetpolicy.cli.output import Output
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError
 
@@ -18,7 +18,7 @@ from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError
 def run(words: Sequence[str]) -> int:
     """Return the exit status of a command line."""
     try:
-        arguments = build_parser().parse_args(words)
+        arguments = parse(words)
     except SystemExit as end:
         return int(end.code or 0)
     gc.freeze()
