@@ -100,6 +100,9 @@ def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Lo
         request: May ask for a look, or forbid one.
         loaded: The hosts, and where their records would be.
         may_look: Whether real hosts may be contacted; simulated ones always may.
+
+    Raises:
+        FleetPolicyError: Nothing is recorded, and the hosts may not be looked at.
     """
     folder = loaded.places.facts
     if folder and not request.live:
@@ -108,7 +111,7 @@ def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Lo
         return Looked(wanted, findings, live=False)
     real = [host.name for host in loaded.inventory.hosts.values() if host.simulated is None]
     if request.offline or (real and not may_look):
-        return Looked({}, (_need_look(loaded, request),), live=False)
+        raise FleetPolicyError(*loaded.findings, _need_look(loaded, request))
     return look(request, loaded, loaded.inventory.hosts)
 
 

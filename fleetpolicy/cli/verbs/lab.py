@@ -22,11 +22,12 @@ def lab(arguments: Namespace, output: Output) -> ExitStatus:
         if host.simulated and arguments.host in {"", host.name}
     ]
     if not hosts:
-        name = arguments.host or "none of its hosts"
         raise FleetPolicyError(
             NOT_SIMULATED.at(
                 loaded.inventory.source,
-                why=f"{name} has no host variable fleetpolicy_model",
+                why=f"{arguments.host} has no host variable fleetpolicy_model"
+                if arguments.host
+                else "none of its hosts has the variable fleetpolicy_model",
                 fix="name a simulated host of the inventory",
             )
         )

@@ -1,12 +1,24 @@
 """The files of a host, fed to the programs and to the simulated boot that read them."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.fleet import Setting
+from fleetpolicy.render import render
 from fleetpolicy.simcore.boot import HostConfig, Initramfs, KernelBuild, PciFunction, simulate_boot
-from tests.unit.render.fleets import HEAD, NVME, gpu_policy, nvme_policy, rendered
+from tests.unit.render.fleets import (
+    HEAD,
+    NVME,
+    artifacts,
+    gpu_policy,
+    nvme_policy,
+    rendered,
+    resolved,
+)
 
 CMDLINE = "/etc/default/grub.d/99-fleetpolicy.cfg"
 MODPROBE = "/etc/modprobe.d/fleetpolicy.conf"
@@ -140,3 +152,20 @@ def test_render_twice_gives_equal_bytes(tmp_path: Path) -> None:
     second, _ = rendered(tmp_path, nvme_policy())
 
     assert first == second
+
+
+def test_cmdline_word_that_a_shell_would_change_is_refused(tmp_path: Path) -> None:
+    fleet = resolved(tmp_path, gpu_policy())
+    host_class = fleet.classes[0]
+    setting = Setting("console", "$(reboot)", Span("policy.yaml", 5, 1))
+    odd = replace(fleet, classes=(replace(host_class, settings=(setting,)),))
+
+    rendering, findings = render(odd)
+
+    assert CMDLINE not in artifacts(odd, rendering)
+    assert [(item.rule.id, item.why) for item in findings if item.rule.id == "FP403"] == [
+        (
+            "FP403",
+            "the word 'console=$(reboot)' holds a character that the shell or GRUB would change",
+        )
+    ]
