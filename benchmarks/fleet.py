@@ -9,6 +9,7 @@ medians over the rounds; judge the ratios, the seconds belong to one machine.
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -73,7 +74,11 @@ def main() -> None:
 
 def _round(folder: str) -> dict[str, dict[str, float]]:
     command = [sys.executable, "-m", "benchmarks.fleet", "--round", folder]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 ourselves
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "XDG_CACHE_HOME": cache}
+        done = subprocess.run(  # noqa: S603 ourselves
+            command, check=True, capture_output=True, text=True, env=environment
+        )
     rows: dict[str, dict[str, float]] = json.loads(done.stdout)
     return rows
 
