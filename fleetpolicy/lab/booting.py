@@ -22,7 +22,7 @@ def boot(tree: Tree) -> None:
     """Boot a host with nothing but its own files and the description of its hardware.
 
     Raises:
-        FleetPolicyError: It does not come up; everything is as it was.
+        FleetPolicyError: It does not come up; what it shows is as it was.
     """
     hardware = read_hardware(tree)
     choice = next_choice(tree, hardware, starts=True)
@@ -149,6 +149,8 @@ def _show_uses(tree: Tree, hardware: Hardware, trace: BootTrace) -> None:
     network = hardware.used_by("default route")
     for path in ("/sys/class/block", "/sys/class/net", "/sys/dev/block"):
         tree.remove(path)
+    if network:
+        tree.remove(f"{network.folder}/net")
     lay_out_disk(tree, hardware, disk)
     owner = trace.owners[network.address] if network else None
     is_there = owner is not None and not owner.endswith(("vfio-pci", "vfio_pci"))

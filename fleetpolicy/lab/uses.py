@@ -36,7 +36,6 @@ def lay_out_network(tree: Tree, function: Function | None) -> None:
         name = f"en{prefix}p{int(bus, 16)}s{int(slot, 16)}"
         folder = f"{function.folder}/net/{name}"
         tree.write(f"{folder}/operstate", "up\n")
-        tree.remove(f"{folder}/device")
         tree.link(f"{folder}/device", function.folder)
         tree.link(f"/sys/class/net/{name}", folder)
         routes += f"{name}\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
