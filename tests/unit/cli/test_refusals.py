@@ -45,7 +45,7 @@ def test_plan_offline_without_facts_is_refused(
 
     assert capsys.readouterr().out.startswith(
         "fleet/hosts.yaml: error FP605 facts-need-a-look\n"
-        "  why: no facts are recorded for 9 hosts, and --offline forbids a look\n"
+        "  why: no facts are recorded for 8 hosts, and --offline forbids a look\n"
         "  fix: run: fleetpolicy facts collect -i fleet/hosts.yaml\n"
     )
 
