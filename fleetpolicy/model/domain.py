@@ -17,6 +17,7 @@ _UNITS_KIB = {
     "T": 1 << 30,
     "TiB": 1 << 30,
 }
+_SIZES = ("size", "memory")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 
 
@@ -24,7 +25,8 @@ def dropped(sent: str, kept: str) -> tuple[str, ...]:
     """Return what was sent and not kept, as paths such as devices/hostdev[2]/driver@model.
 
     libvirt adds addresses, controllers and defaults, converts sizes to KiB and pads hexadecimal
-    numbers; none of that counts. Elements of one name are compared in the order they were sent.
+    numbers; none of that counts. Elements of one name must keep the order in which they were sent;
+    others may stand between them.
 
     Args:
         sent: A domain, well-formed.
@@ -48,40 +50,75 @@ def _lost(sent: ET.Element, kept: ET.Element, path: str) -> Iterator[str]:
 
 
 def _lost_children(sent: list[ET.Element], kept: list[ET.Element], path: str) -> Iterator[str]:
-    """Pair elements of one name: each with the next kept one that has lost the least."""
-    free = list(kept)
-    for number, child in enumerate(sent, start=1):
-        place = (f"{path}[{number}]" if len(sent) > 1 else path).lstrip("/")
-        losses = [(list(_lost(child, candidate, place)), at) for at, candidate in enumerate(free)]
-        if not losses:
-            yield place
-            continue
-        best, at = min(losses, key=lambda item: (len(item[0]), item[1]))
-        del free[at]
-        yield from best
+    """Yield what the elements of one name have lost."""
+    places = [
+        (f"{path}[{number}]" if len(sent) > 1 else path).lstrip("/")
+        for number in range(1, len(sent) + 1)
+    ]
+    if len(sent) == len(kept):
+        straight = [list(_lost(*pair)) for pair in zip(sent, kept, places, strict=True)]
+        if not any(straight):
+            return
+    yield from _align(sent, kept, places)
+
+
+def _align(sent: list[ET.Element], kept: list[ET.Element], places: list[str]) -> list[str]:
+    """Return the losses of the pairing that keeps both orders and loses the least.
+
+    An element without a partner loses everything that it says.
+    """
+    best: list[tuple[int, list[str]]] = [(0, [])] * (len(kept) + 1)
+    for child, place in zip(sent, places, strict=True):
+        alone = _weight(child)
+        row = [(best[0][0] + alone, [*best[0][1], place])]
+        for at, candidate in enumerate(kept):
+            lost = list(_lost(child, candidate, place))
+            paired = (best[at][0] + len(lost), [*best[at][1], *lost])
+            missing = (best[at + 1][0] + alone, [*best[at + 1][1], place])
+            row.append(min(paired, row[at], missing, key=lambda choice: choice[0]))
+        best = row
+    return best[-1][1]
+
+
+def _weight(item: ET.Element) -> int:
+    """Return how much an element says: itself, its attributes, its text and its children."""
+    text = bool((item.text or "").strip())
+    return 1 + len(item.attrib) + text + sum(_weight(child) for child in item)
 
 
 def _lost_value(sent: ET.Element, kept: ET.Element, path: str) -> Iterator[str]:
     place = path.lstrip("/")
-    sizes = _size_kib(sent), _size_kib(kept)
-    is_size = None not in sizes and ("unit" in sent.attrib or "unit" in kept.attrib)
-    if is_size and sizes[0] != sizes[1]:
-        yield f"{place}: {sizes[0]:g} KiB became {sizes[1]:g} KiB"
-    text = (sent.text or "").strip()
-    if text and not is_size and text != (kept.text or "").strip():
-        yield f"{place}: {text} became {(kept.text or '').strip() or 'nothing'}"
+    before, after = _size_kib(sent), _size_kib(kept)
+    is_size = "unit" in sent.attrib or "unit" in kept.attrib
+    if is_size and before is not None and after is not None:
+        if before != after:
+            yield f"{place}: {_kib(before)} became {_kib(after)}"
+    elif (text := _text(sent)) and text != _text(kept):
+        yield f"{place}: {text} became {_text(kept) or 'nothing'}"
     for name, value in sent.attrib.items():
-        seen = kept.get(name)
-        if (name == "unit" or (name in {"size", "memory"})) and _is_same_size(sent, kept, name):
+        if name in _SIZES and is_size:
+            if not _is_same_size(sent, kept, name):
+                yield f"{place}@{name}: {_sized(sent, name)} became {_sized(kept, name)}"
+        elif name == "unit" and (before is not None or any(size in sent.attrib for size in _SIZES)):
             continue
-        if seen is None or _number(seen) != _number(value):
-            yield f"{place}@{name}: {value} became {seen or 'nothing'}"
+        elif name not in kept.attrib or _number(kept.attrib[name]) != _number(value):
+            yield f"{place}@{_name(name)}: {value} became {kept.get(name) or 'nothing'}"
+
+
+def _sized(item: ET.Element, name: str) -> str:
+    return f"{item.get(name, '')} {item.get('unit', '')}".strip() or "nothing"
+
+
+def _text(item: ET.Element) -> str:
+    return (item.text or "").strip()
+
+
+def _kib(size: float) -> str:
+    return f"{int(size) if size.is_integer() else size} KiB"
 
 
 def _is_same_size(sent: ET.Element, kept: ET.Element, name: str) -> bool:
     """Return whether an attribute with a unit says the same in another unit."""
-    if name == "unit":
-        return "unit" in kept.attrib or kept.text is not None
     try:
         sizes = [
             float(item.get(name, "")) * _UNITS_KIB[item.get("unit", "")] for item in (sent, kept)
@@ -94,7 +131,7 @@ def _is_same_size(sent: ET.Element, kept: ET.Element, name: str) -> bool:
 def _size_kib(item: ET.Element) -> float | None:
     """Return the element's text as a size, None where it is not a number."""
     try:
-        return float((item.text or "").strip()) * _UNITS_KIB[item.get("unit", "")]
+        return float(_text(item)) * _UNITS_KIB[item.get("unit", "")]
     except (KeyError, ValueError):
         return None
 
