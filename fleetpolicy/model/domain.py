@@ -89,20 +89,30 @@ def _weight(item: ET.Element) -> int:
 def _lost_value(sent: ET.Element, kept: ET.Element, path: str) -> Iterator[str]:
     place = path.lstrip("/")
     before, after = _size_kib(sent), _size_kib(kept)
-    is_size = "unit" in sent.attrib or "unit" in kept.attrib
-    if is_size and before is not None and after is not None:
+    if _has_unit(sent, kept) and before is not None and after is not None:
         if before != after:
             yield f"{place}: {_kib(before)} became {_kib(after)}"
     elif (text := _text(sent)) and text != _text(kept):
         yield f"{place}: {text} became {_text(kept) or 'nothing'}"
     for name, value in sent.attrib.items():
-        if name in _SIZES and is_size:
+        if name in _SIZES and _has_unit(sent, kept):
             if not _is_same_size(sent, kept, name):
                 yield f"{place}@{name}: {_sized(sent, name)} became {_sized(kept, name)}"
-        elif name == "unit" and (before is not None or any(size in sent.attrib for size in _SIZES)):
-            continue
-        elif name not in kept.attrib or _number(kept.attrib[name]) != _number(value):
+        elif not _is_kept(sent, kept, name):
             yield f"{place}@{_name(name)}: {value} became {kept.get(name) or 'nothing'}"
+
+
+def _has_unit(sent: ET.Element, kept: ET.Element) -> bool:
+    return "unit" in sent.attrib or "unit" in kept.attrib
+
+
+def _is_kept(sent: ET.Element, kept: ET.Element, name: str) -> bool:
+    """Tell whether an attribute is kept; a unit is judged together with its size."""
+    if name == "unit" and (
+        _size_kib(sent) is not None or any(size in sent.attrib for size in _SIZES)
+    ):
+        return True
+    return name in kept.attrib and _number(kept.attrib[name]) == _number(sent.attrib[name])
 
 
 def _sized(item: ET.Element, name: str) -> str:
