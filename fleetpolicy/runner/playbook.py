@@ -82,7 +82,11 @@ def run_playbook(run: PlaybookRun, options: RunOptions) -> PlaybookResult:
     with TemporaryDirectory(prefix="fleetpolicy-") as name, interruption(name) as wanted:
         folder = Path(name)
         write_folder(folder, run.hosts, run.bundles)
-        status, output = _run(folder, run, options, (log, wanted))
+        try:
+            status, output = _run(folder, run, options, (log, wanted))
+        except OSError as error:
+            # ansible-runner gives Ansible a terminal of its own, which some containers lack.
+            status, output = "failed", f"Ansible could not be run: {error}"
     if wanted.is_wanted and status != "successful":
         status = "canceled"
     return PlaybookResult(status, tuple(log.events), output)

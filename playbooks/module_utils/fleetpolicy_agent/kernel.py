@@ -148,12 +148,13 @@ def _check_extension(descriptor: int) -> str | None:
 
 
 def _features(host: Host) -> dict[str, bool | None]:
-    log = ""
+    seen = ""
     for command in (("dmesg",), ("journalctl", "-k", "-b", "-o", "cat", "--no-pager")):
         log = host.output(*command) or ""
         if "Linux version " in log and "CPU features: detected:" in log:
             return {"fwb": FWB_LINE in log, "dic": DIC_LINE in log}
-    return {"fwb": True if FWB_LINE in log else None, "dic": True if DIC_LINE in log else None}
+        seen += log
+    return {"fwb": True if FWB_LINE in seen else None, "dic": True if DIC_LINE in seen else None}
 
 
 def _cpu_model(host: Host) -> str:

@@ -82,7 +82,7 @@ def test_look_at_a_new_host_shows_an_untouched_state(make: Describe, look: Look)
         (ERA_C, (True, True), (True, "einval", "1", True, True)),
         (ERA_C, (True, False), (True, "einval", "0", True, False)),
         (ERA_C, (False, True), (True, "einval", "0", False, True)),
-        (ERA_B, (True, None), (True, "0", "0", None, None)),
+        (ERA_B, (True, None), (True, "0", "0", True, None)),
         (ERA_B, (None, None), (True, "0", "0", None, None)),
     ],
 )
