@@ -21,12 +21,16 @@ def render(fleet: Fleet) -> tuple[Rendering, tuple[Diagnostic, ...]]:
     texts: list[tuple[str, ...]] = []
     findings: list[Diagnostic] = []
     for host_class, names in zip(fleet.classes, members, strict=True):
+        if not names:
+            shared.append(())
+            texts.append(())
+            continue
         site = Site(host_class, tuple(names))
         files, found = _render_files(site)
         domains, missing = render_domains(site)
         shared.append(files)
         texts.append(domains)
-        findings += (*found, *missing) if names else ()
+        findings += (*found, *missing)
     domains_by_host = {
         host.name: name_domains(host, fleet.class_of(host), texts[host.index])
         for host in fleet.hosts

@@ -14,6 +14,7 @@ from fleetpolicy.render.hostdev import (
     needed_features,
     trapped_override,
 )
+from fleetpolicy.render.limits import check_limits
 from fleetpolicy.render.memory import check_hugepages, memory_elements, numa_element
 from fleetpolicy.render.site import Site
 from fleetpolicy.render.xml import Element, element, write_xml
@@ -23,7 +24,6 @@ _URN = "urn:fleetpolicy:v1alpha1"
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 _NAME, _UUID = "\ue000", "\ue001"
 _MACHINES = {"aarch64": "virt", "x86_64": "q35"}
-_VIRTIO_NAMES = "abcdefghijklmnopqrstuvwxyz"
 
 
 def render_domains(site: Site) -> tuple[tuple[str, ...], tuple[Diagnostic, ...]]:
@@ -34,6 +34,7 @@ def render_domains(site: Site) -> tuple[tuple[str, ...], tuple[Diagnostic, ...]]
         for finding in (
             *check(site, guest.origin, guest.name, needed_features(guest)),
             *check_hugepages(site, guest),
+            *check_limits(site, guest),
         )
     ]
     if findings:
@@ -135,7 +136,7 @@ def _devices(host_class: HostClass, guest: ResolvedGuest) -> Iterator[Element]:
             "disk",
             element("driver", name="qemu", type_=disk.format, cache="none", io="native"),
             element("source", file=disk.path),
-            element("target", dev=f"vd{_VIRTIO_NAMES[number]}", bus="virtio"),
+            element("target", dev=_disk_name(number), bus="virtio"),
             element("boot", order=str(disk.boot_order)) if disk.boot_order else None,
             type_="file",
             device="disk",
@@ -152,3 +153,13 @@ def _devices(host_class: HostClass, guest: ResolvedGuest) -> Iterator[Element]:
     yield element("console", element("target", type_="serial", port="0"), type_="pty")
     yield from hostdevs(host_class, guest)
     yield element("memballoon", model="none")
+
+
+def _disk_name(number: int) -> str:
+    """Return vda for 0, vdz for 25, vdaa for 26: Linux counts disks so."""
+    letters = ""
+    while number >= 0:
+        number, letter = divmod(number, 26)
+        letters = chr(ord("a") + letter) + letters
+        number -= 1
+    return f"vd{letters}"

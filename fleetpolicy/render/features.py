@@ -21,6 +21,7 @@ class Feature:
 GENERIC_INITIATORS = Feature("<acpi nodeset> of a hostdev", 11_008_000, 10_000_000)
 MMIO_APERTURE = Feature("<pcihole64> on aarch64", 11_004_000, 10_000_000)
 DRIVER_MODEL = Feature("<driver model> of a hostdev", 10_000_000, 0)
+VARIANT_DRIVER = Feature("managed='no' with a variant driver", 9_007_000, 0)
 DEVICE_OVERRIDE = Feature("<qemu:override> of a hostdev", 8_002_000, 0)
 
 
@@ -35,7 +36,7 @@ def check(site: Site, span: Span, guest: str, needed: Iterator[Feature]) -> Iter
     """Find what a guest needs and its host does not have.
 
     Source:
-        libvirt.org/news.html; libvirt, tests of domain_capabilities; QEMU 10.0,
+        libvirt.org/news.html (9.7.0: variant drivers; 10.0.0: driver model); QEMU 10.0,
         hw/acpi/acpi_generic_initiator.c and hw/arm/virt.c (highmem-mmio-size).
     """
     libvirt = site.host_class.facts.libvirt

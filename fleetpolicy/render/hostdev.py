@@ -9,6 +9,7 @@ from fleetpolicy.render.features import (
     DRIVER_MODEL,
     GENERIC_INITIATORS,
     MMIO_APERTURE,
+    VARIANT_DRIVER,
     Feature,
     has,
 )
@@ -22,6 +23,8 @@ def needed_features(guest: ResolvedGuest) -> Iterator[Feature]:
     if guest.mmio_aperture_kib:
         yield MMIO_APERTURE
     for device in guest.devices:
+        if device.assignment.driver.module != _PLAIN:
+            yield VARIANT_DRIVER
         if guest.generic_initiator_nodes.get(device.assignment.device.address):
             yield GENERIC_INITIATORS
         if device.assignment.mapping is MappingMode.TRAPPED:

@@ -3,6 +3,7 @@
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
 from fleetpolicy.model.fleet import HostClass
+from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.render.site import HEADER
 
 PATH = "/etc/modprobe.d/fleetpolicy.conf"
@@ -44,7 +45,7 @@ def _softdeps(host_class: HostClass) -> dict[tuple[str, str], list[Span]]:
     found: dict[tuple[str, str], list[Span]] = {}
     for assignment in host_class.assignments:
         module = assignment.driver.module
-        native = assignment.device.native_driver
+        native = canonical_module(assignment.device.native_driver or "")
         if native and host_class.facts.modules.get(module) != "builtin":
             found.setdefault((native, module), []).append(assignment.driver_origin)
     return found

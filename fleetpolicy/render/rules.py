@@ -51,3 +51,25 @@ BAD_HUGEPAGES = Rule(
     "of it.",
     "Linux, Documentation/arch/arm64/hugetlbpage.rst",
 )
+NOT_FOR_XML = Rule(
+    "FP413",
+    "text-not-for-xml",
+    Severity.ERROR,
+    "A domain is XML, which holds no control characters, surrogates or non-characters, escaped or "
+    "not; private ones mean nothing to anybody else.",
+    "W3C, Extensible Markup Language 1.0, 2.2 Characters",
+)
+BOOT_ORDER_TWICE = Rule(
+    "FP414",
+    "boot-order-twice",
+    Severity.ERROR,
+    "Each place in a guest's boot order belongs to one device or disk.",
+    _DOMAIN,
+)
+BAD_APERTURE = Rule(
+    "FP415",
+    "impossible-aperture",
+    Severity.ERROR,
+    "The window for the devices' memory is a power of two of at least 512 GiB, or QEMU exits.",
+    "QEMU, hw/arm/virt.c: virt_set_highmem_mmio_size()",
+)

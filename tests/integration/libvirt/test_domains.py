@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from fleetpolicy.model.domain import dropped
-from tests.unit.render.fleets import OLD_LIBVIRT, nvme_policy, rendered
+from tests.unit.render.fleets import NEW_LIBVIRT, OLD_LIBVIRT, gpu_policy, nvme_policy, rendered
 
 libvirt = pytest.importorskip("libvirt")
 
@@ -21,6 +21,11 @@ POLICIES = {
     ),
     "network": nvme_policy().replace("{bridge: br0}", "{bridge: br0}, {network: default}"),
     "boot": nvme_policy().replace('id: "144d:a80a"}}]', 'id: "144d:a80a"}, bootOrder: 2}]'),
+}
+
+NEWER = {
+    10_000_000: '<driver model="nvgrace_gpu_vfio_pci"/>',
+    11_008_000: '<acpi nodeset="1-8"/>',
 }
 
 
@@ -57,6 +62,37 @@ def test_domain_is_valid_under_the_installed_schema(name: str, tmp_path: Path) -
     schema.validate(etree.fromstring(files[PATH].content.encode()))
 
     assert [str(error) for error in schema.error_log] == []
+
+
+@pytest.mark.libvirt
+def test_domain_of_an_x86_host_is_accepted_and_kept_whole(
+    connection: object, tmp_path: Path
+) -> None:
+    files, findings = rendered(tmp_path, nvme_policy(), arch="x86_64", **OLD_LIBVIRT)
+    assert findings == ()
+    sent = files[PATH].content
+
+    kept = connection.defineXMLFlags(sent, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)  # type: ignore[attr-defined]
+
+    assert dropped(sent, kept.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)) == ()
+    kept.undefine()
+
+
+@pytest.mark.libvirt
+def test_domain_of_a_grace_gpu_less_what_is_new_is_accepted_and_kept_whole(
+    connection: object, tmp_path: Path
+) -> None:
+    files, _ = rendered(tmp_path, gpu_policy(), **NEW_LIBVIRT)
+    version = libvirt.getVersion()
+    sent = files[PATH].content
+    for since, text in NEWER.items():
+        assert text in sent
+        sent = sent if version >= since else sent.replace(text, "")
+
+    kept = connection.defineXMLFlags(sent, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)  # type: ignore[attr-defined]
+
+    assert dropped(sent, kept.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)) == ()
+    kept.undefine()
 
 
 @pytest.mark.libvirt

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +13,7 @@ from tests.unit.render.fleets import (
     rendered,
 )
 
+Golden = Callable[[Path, str], None]
 PATH = "/etc/libvirt/qemu/trainer.xml"
 
 
@@ -45,6 +47,13 @@ def test_domain_of_a_grace_gpu_on_an_old_libvirt_names_each_missing_element(tmp_
             (
                 "guest trainer needs <pcihole64> on aarch64, known from libvirt 11.4.0 and "
                 "QEMU 10.0.0 on; the host has libvirt 9.0.0 and QEMU 7.2.22"
+            ),
+        ),
+        (
+            "FP411",
+            (
+                "guest trainer needs managed='no' with a variant driver, known from libvirt 9.7.0 "
+                "on; the host has libvirt 9.0.0 and QEMU 7.2.22"
             ),
         ),
         (
@@ -125,3 +134,29 @@ def test_domain_origins_name_guest_and_mapping(tmp_path: Path) -> None:
 
     assert said == ["mapping: normal-nc", "apiVersion: fleetpolicy/v1alpha1"]
     assert GUEST.startswith("---")
+
+
+def test_domain_of_an_x86_host_is_a_q35_machine(tmp_path: Path) -> None:
+    root = domain(tmp_path, nvme_policy(), arch="x86_64", **OLD_LIBVIRT)
+
+    kind = root.find("os/type")
+    assert kind is not None
+    assert kind.attrib == {"arch": "x86_64", "machine": "q35"}
+    assert [child.tag for child in root.findall("features/*")] == ["acpi", "apic"]
+    assert root.findtext("devices/emulator") == "/usr/bin/qemu-system-x86_64"
+
+
+def test_domain_names_more_disks_than_the_alphabet_has_letters(tmp_path: Path) -> None:
+    disks = ", ".join(f'{{path: "/images/{number}"}}' for number in range(28))
+    policy = nvme_policy().replace("  disks: [", f"  disks: [{disks}, ")
+
+    root = domain(tmp_path, policy, **OLD_LIBVIRT)
+
+    names = [target.get("dev") for target in root.findall("devices/disk/target")]
+    assert names[25:] == ["vdz", "vdaa", "vdab", "vdac"]
+
+
+def test_domain_of_a_grace_gpu_is_what_it_always_was(tmp_path: Path, golden: Golden) -> None:
+    files, _ = rendered(tmp_path, gpu_policy(), **NEW_LIBVIRT)
+
+    golden(Path(__file__).with_name("grace-gpu.xml"), files[PATH].content)
