@@ -1,5 +1,6 @@
 """Render libvirt domains: once per class of hosts, then named for each guest."""
 
+import re
 from collections.abc import Iterator
 from uuid import UUID, uuid5
 
@@ -23,6 +24,9 @@ NAMESPACE = UUID("3d0c8f5e-6a0b-5c43-9a2e-3f6f2f1f7c11")
 _URN = "urn:fleetpolicy:v1alpha1"
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 _NAME, _UUID = "\ue000", "\ue001"
+_MAC = "\ue002{}\ue002"
+_MAC_MARK = re.compile("\ue002(\\d+)\ue002")
+_QEMU_MAC_PREFIX = "52:54:00"
 _MACHINES = {"aarch64": "virt", "x86_64": "q35"}
 
 
@@ -48,8 +52,8 @@ def name_domains(
 ) -> tuple[Artifact, ...]:
     """Return a host's own domains, sorted by path.
 
-    A domain's UUID follows from the names of host and guest, so that it stays when anything else
-    changes.
+    A domain's UUID follows from the names of host and guest, and the MAC addresses from that, so
+    that they stay when anything else changes.
     """
     named = zip(host.guests, host.guest_origins, host_class.guests, texts, strict=True)
     return tuple(
@@ -57,9 +61,7 @@ def name_domains(
             Artifact(
                 path=f"/etc/libvirt/qemu/{name}.xml",
                 kind=ArtifactKind.DOMAIN,
-                content=text.replace(_NAME, name).replace(
-                    _UUID, str(uuid5(NAMESPACE, f"{host.name}/{name}"))
-                ),
+                content=_name(text, name, uuid5(NAMESPACE, f"{host.name}/{name}")),
                 mode=0o600,
                 origins=_origins(origin, guest),
                 name=name,
@@ -67,6 +69,18 @@ def name_domains(
             for name, origin, guest, text in named
         )
     )
+
+
+def _name(text: str, name: str, identity: UUID) -> str:
+    """Return a domain's text with everything in it that is one guest's own."""
+    own = text.replace(_NAME, name).replace(_UUID, str(identity))
+    return _MAC_MARK.sub(lambda mark: _mac_address(identity, mark[1]), own)
+
+
+def _mac_address(identity: UUID, number: str) -> str:
+    """Return the MAC address of a guest's nth interface, in the range that QEMU draws from."""
+    low = uuid5(identity, f"interface {number}").hex[:6]
+    return ":".join((_QEMU_MAC_PREFIX, low[:2], low[2:4], low[4:]))
 
 
 def _origins(origin: Span, guest: ResolvedGuest) -> tuple[Span, ...]:
@@ -141,14 +155,15 @@ def _devices(host_class: HostClass, guest: ResolvedGuest) -> Iterator[Element]:
             type_="file",
             device="disk",
         )
-    for network in guest.spec.networks:
+    for number, network in enumerate(guest.spec.networks):
         source = (
             element("source", bridge=network.bridge)
             if network.bridge
             else element("source", network=network.network or "")
         )
         kind = "bridge" if network.bridge else "network"
-        yield element("interface", source, element("model", type_="virtio"), type_=kind)
+        mac = element("mac", address=_MAC.format(number))
+        yield element("interface", mac, source, element("model", type_="virtio"), type_=kind)
     yield element("serial", element("target", port="0"), type_="pty")
     yield element("console", element("target", type_="serial", port="0"), type_="pty")
     yield from hostdevs(host_class, guest)

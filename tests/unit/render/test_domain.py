@@ -160,3 +160,15 @@ def test_domain_of_a_grace_gpu_is_what_it_always_was(tmp_path: Path, golden: Gol
     files, _ = rendered(tmp_path, gpu_policy(), **NEW_LIBVIRT)
 
     golden(Path(__file__).with_name("grace-gpu.xml"), files[PATH].content)
+
+
+def test_domain_interfaces_keep_their_addresses(tmp_path: Path) -> None:
+    two = nvme_policy().replace("{bridge: br0}", "{bridge: br0}, {network: default}")
+
+    first = domain(tmp_path, two, **OLD_LIBVIRT)
+    again = domain(tmp_path, two.replace("memory: 64GiB", "memory: 32GiB"), **OLD_LIBVIRT)
+
+    addresses = [mac.get("address", "") for mac in first.findall("devices/interface/mac")]
+    assert addresses == [mac.get("address") for mac in again.findall("devices/interface/mac")]
+    assert len(set(addresses)) == 2
+    assert all(address.startswith("52:54:00:") for address in addresses)
