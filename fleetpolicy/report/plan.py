@@ -22,19 +22,24 @@ def write_plan(plan: Plan, palette: Palette = PLAIN, *, verbose: bool = False) -
         palette: Its colours.
         verbose: Show the lines of new files too, not only the differences of changed ones.
     """
+    blocks = [_block(plan, group, palette, verbose=verbose) for group in group_plan(plan)]
+    return "\n".join((*blocks, summarise(plan) + "\n"))
+
+
+def group_plan(plan: Plan) -> tuple[tuple[HostPlan, ...], ...]:
+    """Return the hosts that change, those that do the same in one group."""
     groups: dict[tuple[object, ...], list[HostPlan]] = {}
     for host in plan.hosts:
         if not host.is_empty:
             groups.setdefault(_shape(host), []).append(host)
-    blocks = [_block(plan, group, palette, verbose=verbose) for group in groups.values()]
-    return "\n".join((*blocks, summarise(plan) + "\n"))
+    return tuple(tuple(group) for group in groups.values())
 
 
 def _shape(host: HostPlan) -> tuple[object, ...]:
     return (host.actions, host.reasons, host.guests_off, bool(host.manifest))
 
 
-def _block(plan: Plan, group: list[HostPlan], palette: Palette, *, verbose: bool) -> str:
+def _block(plan: Plan, group: tuple[HostPlan, ...], palette: Palette, *, verbose: bool) -> str:
     host = group[0]
     title = describe_hosts(tuple(item.host for item in group))
     lines = [palette.paint(title, "bold") + (": reboots" if host.reasons else "")]
@@ -67,12 +72,17 @@ def _action(plan: Plan, action: FileAction, palette: Palette, *, verbose: bool) 
     yield f"  {palette.paint(what, colour)}  {action.kind.value}{because}"
     if action.verb is Verb.CREATE and not verbose:
         return
+    for line in show_changes(plan, action):
+        painted = {"+": "green", "-": "red"}.get(line[:1])
+        yield "      " + (palette.paint(line, painted) if painted else line)
+
+
+def show_changes(plan: Plan, action: FileAction) -> list[str]:
+    """Return the lines in which a file changes, as a unified diff without its head."""
     before, after = (
         plan.blobs.get(digest, "").splitlines() for digest in (action.before, action.after)
     )
-    for line in list(unified_diff(before, after, lineterm="", n=1))[2:]:
-        painted = {"+": "green", "-": "red"}.get(line[:1])
-        yield "      " + (palette.paint(line, painted) if painted else line)
+    return list(unified_diff(before, after, lineterm="", n=1))[2:]
 
 
 def summarise(plan: Plan) -> str:

@@ -1,0 +1,106 @@
+"""Hold what a verb has to say, for every format to take its part from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity
+from fleetpolicy.model.plan import Check, Plan
+from fleetpolicy.report.colour import Palette
+
+BAD_RESULTS = frozenset({"invalid", "failed", "stopped", "unreachable", "refused", "drift"})
+_TOLD_BY_FIELDS = frozenset({"findings", "drift", "hosts", "checks"})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under a title, for formats that lay tables out."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What a verb has to say.
+
+    Args:
+        text: Writes it for people.
+        parts: Returns the body of its JSON document. A list of mappings under a name of its own
+            is carried by every format without more ado.
+        findings: What is wrong, sorted.
+        drift: What changed since the last apply, sorted.
+        hosts: Those that were judged, sorted.
+        files: Those that were judged, sorted.
+        checks: Those that ran.
+        plan: What an apply would do, where that was worked out.
+        tables: What else is to be laid out.
+        profile: How strict the run is.
+        strict: Whether warnings fail.
+        folder: The working directory, which places are made relative to.
+        rules: Returns the rules of the tool, sorted.
+    """
+
+    command: str
+    result: str
+    text: Callable[[Palette], str]
+    parts: Callable[[], Mapping[str, object]]
+    findings: tuple[Diagnostic, ...] = ()
+    drift: tuple[Diagnostic, ...] = ()
+    hosts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    plan: Plan | None = None
+    tables: tuple[Table, ...] = ()
+    profile: Profile = Profile.SAFETY
+    strict: bool = False
+    folder: str = "/"
+    rules: Callable[[], Iterable[Rule]] = tuple
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the result is one that somebody must look at."""
+        return self.result in BAD_RESULTS
+
+    @property
+    def every_finding(self) -> tuple[Diagnostic, ...]:
+        """The findings, those of drift and of the checks included."""
+        checked = (item for check in self.checks for item in check.findings)
+        return (*self.findings, *self.drift, *checked)
+
+    def fails(self, finding: Diagnostic) -> bool:
+        """Tell whether a finding turns the run red."""
+        severity = finding.severity(self.profile)
+        return severity is Severity.ERROR or (self.strict and severity is Severity.WARNING)
+
+    def extras(self) -> dict[str, list[Mapping[str, object]]]:
+        """Return the lists of the document that no field tells of, by name."""
+        return {
+            name: rows
+            for name, rows in lists_of(self.parts()).items()
+            if name not in _TOLD_BY_FIELDS and rows
+        }
+
+
+def lists_of(parts: Mapping[str, object]) -> dict[str, list[Mapping[str, object]]]:
+    """Return the lists of mappings among the parts of a document, by name."""
+    return {
+        name: rows
+        for name, rows in parts.items()
+        if isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
+    }
+
+
+def flatten(row: Mapping[str, object]) -> dict[str, str]:
+    """Return a row of the document as words, without what is empty."""
+    return {name: said for name, value in row.items() if (said := _say(value))}
+
+
+def _say(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_say(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_say(item) for item in value)
+    return "" if value is None else str(value)
