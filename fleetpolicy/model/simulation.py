@@ -40,3 +40,24 @@ class Simulation:
     """The mappings of every class of hosts, in the order of the fleet's classes."""
 
     classes: tuple[tuple[DeviceMapping, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of a guest's wishes for a region that end in one type.
+
+    Args:
+        asked: Stage-1 types that lead to it, strongest Device type first.
+        final: The type that results.
+        lost: Per agent the properties that the other's mapping takes away, such as
+            "VMM: no gathering, no speculative reads".
+        repair: What Arm asks of software that uses both mappings, at worst: "none needed",
+            "DMB between", "cache maintenance" or "full cache maintenance" (Arm DDI 0487, B2.11).
+        harm: Who can be hurt: "nobody", "the guest itself" or "another guest".
+    """
+
+    asked: tuple[str, ...]
+    final: str
+    lost: tuple[str, ...]
+    repair: str
+    harm: str

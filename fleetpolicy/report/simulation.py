@@ -1,12 +1,14 @@
 """Write what the simulation says of hosts and their devices."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from fleetpolicy.model.fleet import Fleet, FleetHost, HostClass
-from fleetpolicy.model.simulation import DeviceMapping, Simulation
+from fleetpolicy.model.fleet import Assignment, Fleet, FleetHost, HostClass
+from fleetpolicy.model.simulation import DeviceMapping, Outcome, Simulation
 from fleetpolicy.report.findings import describe_hosts
 from fleetpolicy.report.table import write_table
 
+_OUTCOME_HEADER = ("a guest asks", "gets", "lost", "repair", "who can be hurt")
+_NAMED_TYPES = 3
 _HEADER = ("device", "driver", "region", "VMM maps", "stage 2", "a guest can reach")
 
 
@@ -60,6 +62,44 @@ def describe_kernel(host_class: HostClass) -> str:
         f"{facts.arch}, kernel {facts.kernel.release} ({host_class.kernel.profile}), "
         f"{facts.cpu.model}: FWB {shown[facts.cpu.fwb]}, DIC {shown[facts.cpu.dic]}{opt_out}"
     )
+
+
+def write_outcomes(
+    host_class: HostClass, assignment: Assignment, outcomes: Mapping[str, tuple[Outcome, ...]]
+) -> str:
+    """Return a table per region: what a guest asks, what it gets, what is lost, who is hurt.
+
+    Args:
+        host_class: The class of the device's host.
+        assignment: The device.
+        outcomes: By the region's name.
+    """
+    platform = host_class.platform
+    contained = (
+        f"attested by {platform.by}" if platform and platform.attested else "not attested by anyone"
+    )
+    text = f"{assignment.device.address}: containment of errors is {contained}\n"
+    for region in assignment.regions:
+        rows = [_outcome_row(item) for item in outcomes.get(region.name, ())]
+        text += f"  {region.name}, mapped {region.vma.pgprot.value} by the VMM\n"
+        text += write_table(_OUTCOME_HEADER, rows, indent="    ") if rows else "    nothing\n"
+    return text
+
+
+def _outcome_row(item: Outcome) -> tuple[str, ...]:
+    return (
+        _shorten(item.asked),
+        item.final,
+        "; ".join(item.lost) or "-",
+        item.repair,
+        item.harm,
+    )
+
+
+def _shorten(types: tuple[str, ...]) -> str:
+    if len(types) <= _NAMED_TYPES:
+        return ", ".join(types)
+    return f"{types[0]}, {types[1]} ... {types[-1]} ({len(types)})"
 
 
 def simulation_document(

@@ -7,11 +7,14 @@ from fleetpolicy.model.fleet import Assignment, Fleet, HostClass
 from fleetpolicy.model.mapping import map_region, shortfalls
 from fleetpolicy.model.policy import MappingMode
 from fleetpolicy.model.simulation import DeviceMapping, Simulation
+from fleetpolicy.simulate.outcomes import list_outcomes
 from fleetpolicy.simulate.rules import (
     CONTAINMENT_NOT_ATTESTED,
     MAPPING_NOT_HONOURED,
     NO_SUCH_CHOICE,
 )
+
+__all__ = ["list_outcomes", "simulate"]
 
 _WAYS_OUT = {
     MappingMode.CACHEABLE: "ask for normal-nc, or give the host era C with FWB and DIC and the "

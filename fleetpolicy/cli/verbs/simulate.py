@@ -7,10 +7,12 @@ from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.choice import choose_host
 from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import work_out
 from fleetpolicy.report.document import findings_document
-from fleetpolicy.report.simulation import simulation_document, write_simulation
+from fleetpolicy.report.simulation import simulation_document, write_outcomes, write_simulation
+from fleetpolicy.simulate import list_outcomes
 
 
 def simulate(arguments: Namespace, output: Output) -> ExitStatus:
@@ -25,12 +27,14 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
         findings = tuple(
             item for item in findings if host.name in (item.subject.host, *item.subject.others)
         )
+    device = arguments.device.lower()
     failed = output.fails(findings)
     output.emit(
         "simulate",
         "invalid" if failed else "ok",
         lambda palette: (
-            write_simulation(fleet, work.simulation, arguments.device.lower())
+            write_simulation(fleet, work.simulation, device)
+            + _outcomes(fleet, device)
             + output.findings_text(findings, palette)
         ),
         {
@@ -39,3 +43,15 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
         },
     )
     return ExitStatus.INVALID if failed else ExitStatus.DONE
+
+
+def _outcomes(fleet: Fleet, device: str) -> str:
+    """Return what becomes of every wish of a guest for one device's regions."""
+    text = ""
+    for host in fleet.hosts if device else ():
+        host_class = fleet.class_of(host)
+        for item in host_class.assignments:
+            if item.device.address == device:
+                found = {region.name: list_outcomes(host_class, region) for region in item.regions}
+                text += "\n" + write_outcomes(host_class, item, found)
+    return text
