@@ -112,3 +112,26 @@ def test_domain_that_libvirt_does_not_know_is_refused_with_validation(
     kept = connection.defineXML(odd)  # type: ignore[attr-defined]
     assert dropped(odd, kept.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)) == ("devices/hostdev/acpi",)
     kept.undefine()
+
+
+CASES = Path(__file__).resolve().parents[2] / "cases"
+RENDERED = sorted(CASES.glob("*/rendered/*/etc/libvirt/qemu/*.xml"))
+
+
+@pytest.mark.libvirt
+@pytest.mark.parametrize("path", RENDERED, ids=[str(path.relative_to(CASES)) for path in RENDERED])
+def test_domain_of_a_case_is_kept_whole_or_needs_a_newer_libvirt(
+    path: Path, connection: object
+) -> None:
+    sent = path.read_text()
+    is_newer = any(element in sent for element in NEWER.values())
+    if is_newer and libvirt.getVersion() < max(NEWER):
+        with pytest.raises(libvirt.libvirtError, match="failed to validate against schema"):
+            connection.defineXMLFlags(sent, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)  # type: ignore[attr-defined]
+        return
+
+    kept = connection.defineXMLFlags(sent, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)  # type: ignore[attr-defined]
+
+    lost = ("override",) if "<qemu:override>" in sent else ()
+    assert dropped(sent, kept.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)) == lost
+    kept.undefine()
