@@ -81,6 +81,8 @@ class Rule:
         source: Manual section, kernel file, libvirt page or section of our own documentation.
         profile: The laxest profile in which the rule speaks.
         production: Its severity in the production profile, where that differs.
+        waivable: Whether an Exception may silence it on hosts that it names. Rules that keep
+            hosts safe are not, nor those that leave nothing of a host to work with.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Rule:
     source: str
     profile: Profile = Profile.BASIC
     production: Severity | None = None
+    waivable: bool = False
 
     def at(self, span: Span, *, why: str, fix: str, subject: Subject = Subject()) -> "Diagnostic":
         """Return a finding of this rule."""
@@ -97,14 +100,36 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """Who takes a finding upon himself, and until when.
+
+    Args:
+        name: Of the Exception.
+        until: The day on which it ends, such as 2027-03-01.
+        span: Its place.
+    """
+
+    name: str
+    until: str
+    owner: str
+    reason: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A finding: where, which rule, the values that disagree, and what to do."""
+    """A finding: where, which rule, the values that disagree, and what to do.
+
+    Args:
+        waiver: Silences it; it stops nothing then, and is listed apart.
+    """
 
     span: Span
     rule: Rule
     why: str
     fix: str
     subject: Subject = Subject()
+    waiver: Waiver | None = None
 
     def severity(self, profile: Profile = Profile.BASIC) -> Severity:
         """Return how bad it is under a profile."""
@@ -136,14 +161,25 @@ def errors(
     diagnostics: tuple[Diagnostic, ...], profile: Profile = Profile.BASIC
 ) -> tuple[Diagnostic, ...]:
     """Return the findings that stop the pipeline under a profile."""
-    return tuple(item for item in diagnostics if item.severity(profile) is Severity.ERROR)
+    return tuple(
+        item
+        for item in diagnostics
+        if item.severity(profile) is Severity.ERROR and item.waiver is None
+    )
 
 
 def spoken(diagnostics: tuple[Diagnostic, ...], profile: Profile) -> tuple[Diagnostic, ...]:
-    """Return the findings that a profile lets through, sorted."""
-    return tuple(
-        sorted(
-            (item for item in diagnostics if item.rule.profile <= profile),
-            key=lambda item: item.order,
-        )
+    """Return the findings that a profile lets through and no Exception silences, sorted."""
+    return tuple(item for item in _allowed(diagnostics, profile) if item.waiver is None)
+
+
+def silenced(diagnostics: tuple[Diagnostic, ...], profile: Profile) -> tuple[Diagnostic, ...]:
+    """Return the findings that a profile lets through and an Exception silences, sorted."""
+    return tuple(item for item in _allowed(diagnostics, profile) if item.waiver is not None)
+
+
+def _allowed(diagnostics: tuple[Diagnostic, ...], profile: Profile) -> list[Diagnostic]:
+    return sorted(
+        (item for item in diagnostics if item.rule.profile <= profile),
+        key=lambda item: item.order,
     )

@@ -20,6 +20,7 @@ FOREIGN_PARAMETER = Rule(
     "Words of the kernel command line that somebody else set are listed and never removed; of two "
     "values of one parameter the last one counts.",
     _PARAMETERS,
+    waivable=True,
 )
 FOREIGN_DOMAIN = Rule(
     "FP503",
@@ -35,6 +36,7 @@ TAKEN_OVER = Rule(
     "The files under fleetpolicy's names belong to it: one that its manifest does not know is "
     "replaced, and said to be.",
     _OURS,
+    waivable=True,
 )
 PLAN_UNREADABLE = Rule(
     "FP511",

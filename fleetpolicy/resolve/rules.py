@@ -141,6 +141,7 @@ HOST_SKIPPED = Rule(
     Severity.WARNING,
     "onUnsupported: skip-host leaves a host out that cannot honour a mapping.",
     _OURS,
+    waivable=True,
 )
 TRAPPED_INSTEAD = Rule(
     "FP220",
@@ -148,6 +149,7 @@ TRAPPED_INSTEAD = Rule(
     Severity.WARNING,
     "onUnsupported: trapped lets the VMM emulate each access where a mapping is not honoured.",
     "QEMU, hw/vfio/pci.c: x-no-mmap",
+    waivable=True,
 )
 CONFLICTING_PARAMETER = Rule(
     "FP221",

@@ -42,6 +42,7 @@ MAPPING_NOT_AS_DECLARED = Rule(
     "Worked out again from what the host shows now (kernel, CPU, bound driver), every region is "
     "mapped as policy declares it.",
     _KVM,
+    waivable=True,
 )
 GROUP_NOT_VIABLE = Rule(
     "FP706",
@@ -86,6 +87,7 @@ CONTENT_DRIFTED = Rule(
     Severity.WARNING,
     "Files and domains of ours are as they were deployed.",
     _OURS,
+    waivable=True,
 )
 RUNNING_STATE_DRIFTED = Rule(
     "FP713",
@@ -93,6 +95,7 @@ RUNNING_STATE_DRIFTED = Rule(
     Severity.WARNING,
     "The running host shows what its deployed files ask for.",
     _OURS,
+    waivable=True,
 )
 NEVER_DEPLOYED = Rule(
     "FP714",
@@ -100,4 +103,5 @@ NEVER_DEPLOYED = Rule(
     Severity.WARNING,
     "Drift is judged by the manifest that the last apply left on the host.",
     _OURS,
+    waivable=True,
 )
