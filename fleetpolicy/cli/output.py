@@ -4,22 +4,24 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fleetpolicy.cli.formats import writer_of
+from fleetpolicy.cli.target import Target, read_targets, write_target
 from fleetpolicy.diagnostics import (
     Diagnostic,
     ExitStatus,
     FleetPolicyError,
     Profile,
     Severity,
-    Span,
     spoken,
 )
-from fleetpolicy.pipeline.rules import BAD_OUTPUT
+from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.report.colour import PLAIN, Palette
-from fleetpolicy.report.document import findings_document, write_document
+from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.findings import count_findings, write_findings
+from fleetpolicy.report.product import Product
 
 _RESULTS = {
     ExitStatus.INVALID: "invalid",
@@ -34,41 +36,76 @@ class Output:
     """Where a run's words go, and how strict it is.
 
     Args:
-        targets: Format and file; None stands for standard output.
+        targets: Where products go, and in what format.
+        refused: What is wrong with targets that were asked for.
+        unwritten: What could not be written in the end, collected as it happens: work on hosts
+            goes on when a report is lost.
     """
 
-    targets: tuple[tuple[str, Path | None], ...] = (("text", None),)
+    targets: tuple[Target, ...] = (Target(),)
     palette: Palette = PLAIN
     profile: Profile = Profile.SAFETY
     strict: bool = False
     quiet: bool = False
     verbose: bool = False
+    refused: tuple[Diagnostic, ...] = ()
+    unwritten: list[Diagnostic] = field(default_factory=list)
 
     @classmethod
     def of(cls, arguments: Namespace) -> "Output":
-        """Return the output that the arguments ask for."""
+        """Return the output that the arguments ask for; targets that are wrong are left out."""
+        targets, refused = read_targets(arguments.output, arguments.verb)
         return cls(
-            targets=tuple(_target(word) for word in arguments.output) or cls().targets,
+            targets=targets or cls().targets,
             palette=Palette(_wants_colour(arguments.color)),
             profile=Profile[getattr(arguments, "profile", "safety").upper()],
             strict=getattr(arguments, "strict", False),
             quiet=arguments.quiet,
             verbose=arguments.verbose,
+            refused=refused,
         )
+
+    def check(self) -> None:
+        """Refuse to run where a product would be lost.
+
+        Raises:
+            FleetPolicyError: With status USAGE.
+        """
+        if self.refused:
+            raise FleetPolicyError(*self.refused, status=ExitStatus.USAGE)
 
     def emit(
         self, verb: str, result: str, text: Callable[[Palette], str], parts: Mapping[str, object]
     ) -> None:
-        """Write a product to every target: its text, or a document with its parts."""
-        for form, path in self.targets:
-            if form == "json":
-                written = write_document(verb, result, **parts)
+        """Write a product that is its text, and a document with its parts."""
+        self.publish(Product(verb, result, text, lambda: parts))
+
+    def publish(self, product: Product) -> None:
+        """Write a product to every target."""
+        whole = replace(
+            product,
+            findings=spoken(product.findings, self.profile),
+            drift=spoken(product.drift, self.profile),
+            profile=self.profile,
+            strict=self.strict,
+            folder=str(Path.cwd()),
+            rules=lambda: all_rules().values(),
+        )
+        for target in self.targets:
+            if target.form == "text":
+                written = whole.text(self.palette if target.path is None else PLAIN)
             else:
-                written = text(self.palette if path is None else PLAIN)
-            if path is None:
-                sys.stdout.write(written)
-            else:
-                path.write_text(written)
+                written = writer_of(target.form)(whole)
+            failure = write_target(target, written)
+            if failure:
+                self.unwritten.append(failure)
+
+    def close(self, status: ExitStatus) -> ExitStatus:
+        """Tell on standard error what could not be written; return the status that the run has."""
+        if not self.unwritten:
+            return status
+        sys.stderr.write(write_findings(dict.fromkeys(self.unwritten), self.profile))
+        return status or ExitStatus.USAGE
 
     def stop(self, verb: str, error: FleetPolicyError) -> None:
         """Write the findings that left a verb without a product."""
@@ -79,18 +116,21 @@ class Output:
     ) -> None:
         """Write findings, their count, and a closing line."""
         found = spoken(tuple(findings), self.profile)
-        self.emit(
-            verb,
-            result,
-            lambda palette: self.findings_text(found, palette) + closing,
-            {"findings": findings_document(found, self.profile)},
+        self.publish(
+            Product(
+                verb,
+                result,
+                lambda palette: self.findings_text(found, palette) + closing,
+                lambda: {"findings": findings_document(found, self.profile)},
+                findings=found,
+            )
         )
 
     def findings_text(self, found: tuple[Diagnostic, ...], palette: Palette) -> str:
         """Return findings as text with their count; notes only where more was asked for."""
         shown = tuple(
             item
-            for item in found
+            for item in spoken(found, self.profile)
             if self.verbose or item.severity(self.profile) is not Severity.INFO
         )
         text = write_findings(shown, self.profile, palette)
@@ -108,20 +148,6 @@ class Output:
         if not self.quiet:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
-
-
-def _target(word: str) -> tuple[str, Path | None]:
-    form, equals, path = word.partition("=")
-    if form not in {"text", "json"} or (equals and not path):
-        raise FleetPolicyError(
-            BAD_OUTPUT.at(
-                Span("command line"),
-                why=f"--output {word}: the formats are text and json",
-                fix="write --output json, or --output json=FILE",
-            ),
-            status=ExitStatus.USAGE,
-        )
-    return form, Path(path) if path else None
 
 
 def _wants_colour(choice: str) -> bool:

@@ -25,10 +25,11 @@ def run(words: Sequence[str]) -> int:
     output = Output()
     try:
         output = Output.of(arguments)
-        return int(_run_verb(arguments, output))
+        output.check()
+        return int(output.close(_run_verb(arguments, output)))
     except FleetPolicyError as error:
         output.stop(arguments.verb, error)
-        return int(error.status)
+        return int(output.close(error.status))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing is half-written, run the command again\n")
         return int(ExitStatus.INTERRUPTED)

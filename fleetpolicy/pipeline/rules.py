@@ -14,7 +14,7 @@ BAD_OUTPUT = Rule(
     "FP601",
     "unknown-output-format",
     Severity.ERROR,
-    "Products are written in the formats that the tool has.",
+    "Products are written in the formats that the command has.",
     _COMMANDS,
 )
 PLAN_STALE = Rule(
@@ -59,6 +59,56 @@ NOT_SIMULATED = Rule(
     Severity.ERROR,
     "Only hosts with a model in the inventory are built, booted and removed by the tool.",
     "docs/simulated-hosts.md",
+)
+NOT_FORMATTED = Rule(
+    "FP641",
+    "not-formatted",
+    Severity.ERROR,
+    "Files have the one layout that `fmt` gives them, so that a diff shows what is meant; texts "
+    "that other readers take for numbers or truths are in quotes.",
+    "docs/getting-started.md",
+)
+NOT_WRITTEN = Rule(
+    "FP642",
+    "file-not-written",
+    Severity.ERROR,
+    "A file is written as a whole or not at all.",
+    _COMMANDS,
+)
+NO_FILES = Rule(
+    "FP643",
+    "no-files-named",
+    Severity.ERROR,
+    "A command about files needs some: named, or those of the fleet.",
+    _COMMANDS,
+)
+FILE_EXISTS = Rule(
+    "FP644",
+    "file-exists-already",
+    Severity.ERROR,
+    "Nothing that is there is overwritten: it may be somebody's work.",
+    _COMMANDS,
+)
+NO_RECORDS = Rule(
+    "FP645",
+    "no-records-to-import",
+    Severity.ERROR,
+    "A first policy is written from recorded facts of hosts that run.",
+    "docs/getting-started.md",
+)
+OUTPUTS_COLLIDE = Rule(
+    "FP608",
+    "outputs-collide",
+    Severity.ERROR,
+    "Every format goes to a place of its own; standard output takes one.",
+    _COMMANDS,
+)
+OUTPUT_UNWRITTEN = Rule(
+    "FP609",
+    "output-not-written",
+    Severity.ERROR,
+    "A file that a product is to go to can be written; it is replaced whole or not at all.",
+    _COMMANDS,
 )
 
 

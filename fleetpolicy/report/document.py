@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable
 
-from fleetpolicy.diagnostics import Diagnostic, Profile
+from fleetpolicy.diagnostics import Diagnostic, Profile, spoken
 from fleetpolicy.report.findings import group_findings
+from fleetpolicy.report.product import Product
 
 FORMAT_VERSION = 1
 
@@ -19,6 +20,11 @@ def write_document(verb: str, result: str, **parts: object) -> str:
     """
     body = {"formatVersion": FORMAT_VERSION, "command": verb, "result": result, **parts}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_json(product: Product) -> str:
+    """Return a product as a JSON document."""
+    return write_document(product.command, product.result, **product.parts())
 
 
 def findings_document(findings: Iterable[Diagnostic], profile: Profile) -> list[dict[str, object]]:
@@ -38,5 +44,5 @@ def findings_document(findings: Iterable[Diagnostic], profile: Profile) -> list[
             "source": item.rule.source,
             "facts": item.subject.facts,
         }
-        for item in group_findings(findings)
+        for item in group_findings(spoken(tuple(findings), profile))
     ]
