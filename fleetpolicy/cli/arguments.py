@@ -166,9 +166,44 @@ def _lab_flags(verb: ArgumentParser) -> None:
     )
 
 
+def _place_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("-i", "--inventory", type=Path, metavar="PATH", help="a fleet's folder")
+    verb.add_argument("--config", type=Path, metavar="FILE", help="settings (fleetpolicy.yaml)")
+
+
+def _fmt_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="YAML files or folders")
+    verb.add_argument("--check", action="store_true", help="write nothing; fail if files differ")
+    verb.add_argument("--diff", action="store_true", help="write nothing; show what would change")
+
+
+def _init_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR")
+
+
+def _import_flags(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--facts", type=Path, required=True, metavar="DIR", help="recorded facts of the hosts"
+    )
+    verb.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help="write here, not to the terminal"
+    )
+
+
+def _doctor_flags(verb: ArgumentParser) -> None:
+    _place_flags(verb)
+    verb.add_argument("--live", action="store_true", help="look at the inventory's hosts as well")
+    _fork_flag(verb)
+
+
 _Verb = tuple[Any, ...]
 _ON_HOSTS: tuple[Callable[[ArgumentParser], None], ...] = (_fleet_flags, _host_flags)
 _VERBS: dict[str, _Verb] = {
+    "init": ("Lay out a policy repository", "init", "init", _init_flags),
+    "import": ("Write a first policy from what runs today", "importing", "import_policy",
+               _import_flags),
+    "doctor": ("Say what is missing on this machine", "doctor", "doctor", _doctor_flags),
+    "fmt": ("Format policy files, comments kept", "fmt", "fmt", _fmt_flags, _place_flags),
     "validate": ("Judge a policy, alone or against a fleet", "validate", "validate",
                  _validate_flags, *_ON_HOSTS),
     "schema": ("Print the JSON Schema of a kind, or write them all", "schema", "schema",
