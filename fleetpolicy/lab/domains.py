@@ -8,6 +8,7 @@ from fleetpolicy.lab.hardware import read_hardware
 from fleetpolicy.lab.tree import Tree
 
 KEPT = "/etc/libvirt/qemu"
+_QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 _MILLION, _THOUSAND = 1_000_000, 1_000
 
 
@@ -99,9 +100,24 @@ def _normalise(tree: Tree, text: str, *, validate: bool) -> str:
         # Each process has a test driver of its own, which forgets everything at the end.
         connection = libvirt.open("test:///default")
         domain = connection.defineXMLFlags(text, flags)
-        return str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        return _with_qemu_elements(str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)), text)
     except libvirt.libvirtError as error:
         raise _RefusedError(str(error)) from error
+
+
+def _with_qemu_elements(kept: str, sent: str) -> str:
+    """Return a domain with the elements of QEMU's namespace that the test driver has no QEMU for.
+
+    Source:
+        libvirt, docs/drvqemu.html: the QEMU driver keeps them.
+    """
+    own = [child for child in ET.fromstring(sent) if child.tag.startswith(f"{{{_QEMU}}}")]  # noqa: S314 judged above
+    if not own:
+        return kept
+    ET.register_namespace("qemu", _QEMU)
+    domain = ET.fromstring(kept)  # noqa: S314 libvirt's own
+    domain.extend(own)
+    return ET.tostring(domain, encoding="unicode") + "\n"
 
 
 def _number(version: str) -> int:

@@ -1,7 +1,9 @@
-"""Build XML: elements with attributes in declared order, escaped, indented by two spaces."""
+"""Build XML as libvirt writes it, so that differences are real: single quotes, two spaces."""
 
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
+
+_IN_QUOTES = {"'": "&apos;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,9 @@ class Element:
 
     def lines(self, indent: str = "") -> list[str]:
         """Return the element as lines of text."""
-        head = self.tag + "".join(f" {name}={quoteattr(value)}" for name, value in self.attributes)
+        head = self.tag + "".join(
+            f" {name}='{escape(value, _IN_QUOTES)}'" for name, value in self.attributes
+        )
         if self.children:
             inner = [line for child in self.children for line in child.lines(indent + "  ")]
             return [f"{indent}<{head}>", *inner, f"{indent}</{self.tag}>"]

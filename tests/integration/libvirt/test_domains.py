@@ -24,8 +24,8 @@ POLICIES = {
 }
 
 NEWER = {
-    10_000_000: '<driver model="nvgrace_gpu_vfio_pci"/>',
-    11_008_000: '<acpi nodeset="1-8"/>',
+    10_000_000: "<driver model='nvgrace_gpu_vfio_pci'/>",
+    11_008_000: "<acpi nodeset='1-8'/>",
 }
 
 
@@ -103,7 +103,7 @@ def test_domain_that_libvirt_does_not_know_is_refused_with_validation(
     odd = (
         files[PATH]
         .content.replace("managed='no'", "")
-        .replace('<rom bar="off"/>', '<rom bar="off"/><acpi nodeset="1-8"/>')
+        .replace("<rom bar='off'/>", "<rom bar='off'/><acpi nodeset='1-8'/>")
     )
 
     with pytest.raises(libvirt.libvirtError):

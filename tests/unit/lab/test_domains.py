@@ -66,6 +66,22 @@ def test_define_refuses_what_the_schema_does_not_have(
     assert run(host, "virsh", "list", "--all", "--name").stdout == "\n"
 
 
+@pytest.mark.libvirt
+def test_define_keeps_the_elements_that_are_for_qemu(
+    make: Describe, run: Run, write: Callable[..., str]
+) -> None:
+    pytest.importorskip("libvirt")
+    host = make()
+    uri = "http://libvirt.org/schemas/domain/qemu/1.0"
+    path = write(more=f"<q:override xmlns:q='{uri}'><q:device alias='ua-hostdev1'/></q:override>\n")
+
+    done = run(host, "virsh", "define", "--validate", path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = run(host, "virsh", "dumpxml", "--inactive", "guest").stdout
+    assert '<qemu:override><qemu:device alias="ua-hostdev1" /></qemu:override>' in kept
+
+
 def test_define_for_a_newer_libvirt_keeps_the_text_as_it_is(
     make: Describe, run: Run, write: Callable[..., str]
 ) -> None:

@@ -79,4 +79,4 @@ def test_aperture_of_a_power_of_two_is_rendered(tmp_path: Path) -> None:
 
     assert findings == ()
     xml = files["/etc/libvirt/qemu/trainer.xml"].content
-    assert '<pcihole64 unit="KiB">536870912</pcihole64>' in xml
+    assert "<pcihole64 unit='KiB'>536870912</pcihole64>" in xml
