@@ -8,6 +8,7 @@ from fleetpolicy.diagnostics import ExitStatus
 from fleetpolicy.pipeline.loading import load, look
 from fleetpolicy.pipeline.verifying import drift as find_drift
 from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.product import Product
 
 
 def drift(arguments: Namespace, output: Output) -> ExitStatus:
@@ -16,16 +17,22 @@ def drift(arguments: Namespace, output: Output) -> ExitStatus:
     loaded = load(request)
     looked = look(request, loaded, loaded.inventory.hosts)
     work, found = find_drift(loaded, looked)
-    result = "drift" if found else "no-op"
+    unknown = "unreachable" if looked.findings else "no-op"
+    result = "drift" if found else unknown
     closing = f"{len(looked.records)} hosts looked at: " + ("drift" if found else "no drift") + "\n"
-    output.emit(
-        "drift",
-        result,
-        lambda palette: output.findings_text((*work.findings, *found), palette) + closing,
-        {
-            "drift": findings_document(found, output.profile),
-            "findings": findings_document(work.findings, output.profile),
-        },
+    output.publish(
+        Product(
+            "drift",
+            result,
+            lambda palette: output.findings_text((*work.findings, *found), palette) + closing,
+            lambda: {
+                "drift": findings_document(found, output.profile),
+                "findings": findings_document(work.findings, output.profile),
+            },
+            findings=work.findings,
+            drift=found,
+            hosts=tuple(sorted(looked.records)),
+        )
     )
     if looked.findings:
         return ExitStatus.UNREACHABLE

@@ -11,6 +11,7 @@ from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import plan_work, stop_at_errors, work_out
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.plan import plan_document, write_plan
+from fleetpolicy.report.product import Product
 
 
 def plan(arguments: Namespace, output: Output) -> ExitStatus:
@@ -38,17 +39,22 @@ def show(arguments: Namespace, output: Output) -> ExitStatus:
 
 def show_plan(output: Output, verb: str, plan: Plan, findings: tuple[Diagnostic, ...]) -> None:
     """Print a plan with the findings that did not stop it."""
-    output.emit(
-        verb,
-        "no-op" if plan.is_empty else "changes",
-        lambda palette: (
-            output.findings_text(findings, palette)
-            + write_plan(plan, palette, verbose=output.verbose)
-        ),
-        {
-            "plan": plan.id,
-            "revision": plan.revision,
-            "hosts": plan_document(plan),
-            "findings": findings_document(findings, output.profile),
-        },
+    output.publish(
+        Product(
+            verb,
+            "no-op" if plan.is_empty else "changes",
+            lambda palette: (
+                output.findings_text(findings, palette)
+                + write_plan(plan, palette, verbose=output.verbose)
+            ),
+            lambda: {
+                "plan": plan.id,
+                "revision": plan.revision,
+                "hosts": plan_document(plan),
+                "findings": findings_document(findings, output.profile),
+            },
+            findings=findings,
+            hosts=tuple(host.host for host in plan.hosts),
+            plan=plan,
+        )
     )

@@ -11,6 +11,8 @@ from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import work_out
 from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.mapping import tabulate_mappings
+from fleetpolicy.report.product import Product
 from fleetpolicy.report.simulation import simulation_document, write_outcomes, write_simulation
 from fleetpolicy.simulate import list_outcomes
 
@@ -29,18 +31,23 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
         )
     device = arguments.device.lower()
     failed = output.fails(findings)
-    output.emit(
-        "simulate",
-        "invalid" if failed else "ok",
-        lambda palette: (
-            write_simulation(fleet, work.simulation, device)
-            + _outcomes(fleet, device)
-            + output.findings_text(findings, palette)
-        ),
-        {
-            "hosts": simulation_document(fleet.hosts, fleet, work.simulation),
-            "findings": findings_document(findings, output.profile),
-        },
+    output.publish(
+        Product(
+            "simulate",
+            "invalid" if failed else "ok",
+            lambda palette: (
+                write_simulation(fleet, work.simulation, device)
+                + _outcomes(fleet, device)
+                + output.findings_text(findings, palette)
+            ),
+            lambda: {
+                "hosts": simulation_document(fleet.hosts, fleet, work.simulation),
+                "findings": findings_document(findings, output.profile),
+            },
+            findings=findings,
+            hosts=tuple(item.name for item in fleet.hosts),
+            tables=tabulate_mappings(fleet, work.simulation, device),
+        )
     )
     return ExitStatus.INVALID if failed else ExitStatus.DONE
 

@@ -1,13 +1,26 @@
 """Judge a policy: alone, or against the hosts of a fleet."""
 
 from argparse import Namespace
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus
+from fleetpolicy.pipeline.judged import files_of
 from fleetpolicy.pipeline.loading import load, load_policy, records_of
 from fleetpolicy.pipeline.request import Request
+from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.product import Product
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was found, and among what."""
+
+    findings: tuple[Diagnostic, ...]
+    scope: str
+    files: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
 
 
 def validate(arguments: Namespace, output: Output) -> ExitStatus:
@@ -15,22 +28,36 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
     request = request_of(arguments, output)
     if arguments.paths:
         request = replace(request, policies=(*request.policies, *arguments.paths))
-    findings, scope = _judge(request)
+    judged = _judge(request)
+    findings = judged.findings
     failed = output.fails(findings)
     result = "invalid" if failed else "ok"
-    closing = "" if failed else f"ok: {scope}\n"
-    output.emit_findings("validate", result, findings, closing)
+    closing = "" if failed else f"ok: {judged.scope}\n"
+    output.publish(
+        Product(
+            "validate",
+            result,
+            lambda palette: output.findings_text(findings, palette) + closing,
+            lambda: {"findings": findings_document(findings, output.profile)},
+            findings=findings,
+            hosts=judged.hosts,
+            files=judged.files,
+        )
+    )
     return ExitStatus.INVALID if failed else ExitStatus.DONE
 
 
-def _judge(request: Request) -> tuple[tuple[Diagnostic, ...], str]:
+def _judge(request: Request) -> _Judged:
     if request.inventory is None:
         policy, findings = load_policy(request)
         guests, policies = len(policy.guests), len(policy.device_policies)
-        return findings, f"{policies} device policies and {guests} guests, without hosts"
+        scope = f"{policies} device policies and {guests} guests, without hosts"
+        return _Judged(findings, scope, files_of(policy))
     from fleetpolicy.pipeline.work import work_out  # noqa: PLC0415 not needed for a policy alone
 
     loaded = load(request)
     work = work_out(loaded, records_of(request, loaded, may_look=request.live))
     hosts, kinds = len(work.fleet.hosts), len(work.fleet.classes)
-    return work.findings, f"{hosts} hosts of {kinds} kinds can have what the policy asks for"
+    scope = f"{hosts} hosts of {kinds} kinds can have what the policy asks for"
+    names = tuple(host.name for host in work.fleet.hosts)
+    return _Judged(work.findings, scope, files_of(loaded.policy), names)

@@ -4,12 +4,13 @@ from argparse import Namespace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
-from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.diagnostics import ExitStatus, Profile
 from fleetpolicy.pipeline.loading import load, look
 from fleetpolicy.pipeline.verifying import Verified
 from fleetpolicy.pipeline.verifying import verify as verify_hosts
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.plan import summarise
+from fleetpolicy.report.product import Product
 from fleetpolicy.report.verification import verification_document, write_verification
 
 
@@ -32,25 +33,30 @@ def report_verified(output: Output, verb: str, verified: Verified) -> ExitStatus
         and not output.fails(verified.findings)
     )
     closing = "verified" if green else "NOT verified"
-    output.emit(
-        verb,
-        "ok" if green else "failed",
-        lambda palette: (
-            output.findings_text(verified.findings, palette)
-            + write_verification(verified.verification, output.profile, palette)
-            + ("" if verified.plan.is_empty else summarise(verified.plan) + "\n")
-            + palette.paint(closing, "green" if green else "red")
-            + "\n"
-        ),
-        {
-            "checks": verification_document(verified.verification),
-            "findings": findings_document(
-                (
-                    *verified.findings,
-                    *(item for check in verified.verification.checks for item in check.findings),
-                ),
-                output.profile,
+    output.publish(
+        Product(
+            verb,
+            "ok" if green else "failed",
+            lambda palette: (
+                output.findings_text(verified.findings, palette)
+                + write_verification(verified.verification, output.profile, palette)
+                + ("" if verified.plan.is_empty else summarise(verified.plan) + "\n")
+                + palette.paint(closing, "green" if green else "red")
+                + "\n"
             ),
-        },
+            lambda: _document(verified, output.profile),
+            findings=verified.findings,
+            hosts=tuple(host.name for host in verified.work.fleet.hosts),
+            checks=verified.verification.checks,
+            plan=verified.plan,
+        )
     )
     return ExitStatus.DONE if green else ExitStatus.STOPPED
+
+
+def _document(verified: Verified, profile: Profile) -> dict[str, object]:
+    checked = (item for check in verified.verification.checks for item in check.findings)
+    return {
+        "checks": verification_document(verified.verification),
+        "findings": findings_document((*verified.findings, *checked), profile),
+    }
