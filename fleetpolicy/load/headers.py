@@ -6,6 +6,7 @@ from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.load.document import SourceDocument
 from fleetpolicy.load.rules import NOT_A_DOCUMENT, UNKNOWN_KIND, UNKNOWN_VERSION
 from fleetpolicy.load.validation import suggest
+from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
 from fleetpolicy.model.profiles import (
     DeviceProfile,
@@ -13,6 +14,7 @@ from fleetpolicy.model.profiles import (
     KernelProfile,
     PlatformProfile,
 )
+from fleetpolicy.model.rollout import Rollout
 
 PolicyDocument = (
     FleetPolicy
@@ -22,6 +24,8 @@ PolicyDocument = (
     | DriverProfile
     | DeviceProfile
     | PlatformProfile
+    | Rollout
+    | PolicyException
 )
 MODELS: dict[str, type[PolicyDocument]] = {
     "FleetPolicy": FleetPolicy,
@@ -31,7 +35,10 @@ MODELS: dict[str, type[PolicyDocument]] = {
     "DriverProfile": DriverProfile,
     "DeviceProfile": DeviceProfile,
     "PlatformProfile": PlatformProfile,
+    "Rollout": Rollout,
+    "Exception": PolicyException,
 }
+KINDS: dict[type[object], str] = {model: kind for kind, model in MODELS.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from typing import Any, TypeVar, cast
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
 from fleetpolicy.load.document import SourceDocument
 from fleetpolicy.load.files import PolicyFile, read_files
-from fleetpolicy.load.headers import MODELS, Header, PolicyDocument, read_header
+from fleetpolicy.load.headers import KINDS, MODELS, Header, PolicyDocument, read_header
+from fleetpolicy.load.rollouts import check_window
 from fleetpolicy.load.rules import AMBIGUOUS_PROFILE, DUPLICATE_DOCUMENT, ONE_FLEET_POLICY
 from fleetpolicy.load.source import parse_source
 from fleetpolicy.load.validation import judge
+from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.profiles import (
@@ -21,6 +23,7 @@ from fleetpolicy.model.profiles import (
     KernelProfile,
     PlatformProfile,
 )
+from fleetpolicy.model.rollout import Rollout
 from fleetpolicy.model.scalars import canonical_module
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
@@ -73,6 +76,8 @@ def load_policies(paths: Sequence[Path]) -> tuple[PolicySet, tuple[Diagnostic, .
     _check_fleets(shelf, paths)
     drivers = _index(shelf, DriverProfile, lambda model: (canonical_module(model.spec.module),))
     devices = _index(shelf, DeviceProfile, lambda model: model.spec.ids)
+    rollouts = _of_kind(shelf, Rollout)
+    shelf.findings += (finding for item in rollouts for finding in check_window(item))
     if shelf.findings:
         raise FleetPolicyError(*shelf.findings)
     fleet = _of_kind(shelf, FleetPolicy)[0]
@@ -85,6 +90,8 @@ def load_policies(paths: Sequence[Path]) -> tuple[PolicySet, tuple[Diagnostic, .
         devices=devices,
         platforms=_of_kind(shelf, PlatformProfile),
         revision=_digest((*files, *shipped)),
+        exceptions=_of_kind(shelf, PolicyException),
+        rollouts=rollouts,
     ), ()
 
 
@@ -149,7 +156,7 @@ def _check_fleets(shelf: _Shelf, paths: Sequence[Path]) -> None:
 
 def _of_kind(shelf: _Shelf, model: type[M]) -> tuple[Located[M], ...]:
     """Return the documents of a kind by name, a site's before those that are shipped."""
-    chosen = [item for item in shelf.entries if item.header.kind == model.__name__]
+    chosen = [item for item in shelf.entries if item.header.kind == KINDS[model]]
     own = {item.header.name for item in chosen if not item.is_shipped}
     kept = (item for item in chosen if not (item.is_shipped and item.header.name in own))
     ordered = sorted(kept, key=lambda item: (item.is_shipped, item.header.name))

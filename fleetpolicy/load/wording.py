@@ -26,6 +26,14 @@ _WORDS: tuple[tuple[Any, str], ...] = (
     (scalars.Glob, "a kernel release, with * ? [ ] as wildcards, such as 6.12.*-site"),
     (scalars.Label, "letters, digits and . _ / -, at most 63"),
     (scalars.HostPattern, "an Ansible host pattern without spaces, such as gh-*:!gh-07"),
+    (scalars.RuleId, "a rule's id, such as FP302"),
+    (scalars.Reason, "why, in one line of at least eight characters"),
+    (scalars.Owner, "a person or a team, such as team-hw or hw@example.org"),
+    (scalars.Day, "a day as year-month-day, such as 2027-03-01"),
+    (scalars.Duration, "a whole number with s, m, h or d, such as 30m"),
+    (scalars.Share, "a number of hosts, such as 5, or a percentage, such as 5%"),
+    (scalars.Clock, "a time of day from 00:00 to 23:59, such as 02:00"),
+    (scalars.TimeZone, "a time zone's name, such as UTC or Europe/Berlin"),
     (GuestSpec.model_fields["host"], "the name of a host of the inventory, such as gh-01"),
 )
 

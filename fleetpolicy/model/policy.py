@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fleetpolicy.model.scalars import (
     TO_NUMBER,
@@ -73,6 +73,45 @@ class KernelSettings(Document):
     )
 
 
+class HostMatch(Document):
+    """Choose hosts; all parts that are given must agree, none given means every host."""
+
+    group: Name | None = Field(default=None, description="A group of the Ansible inventory.")
+    pattern: HostPattern | None = Field(default=None, description="An Ansible host pattern.")
+    labels: dict[Label, Label] = Field(
+        default_factory=dict, description="Must equal the host variable fleetpolicy_labels."
+    )
+
+
+class MemoryMappingOverride(Document):
+    """Set the mapping of some hosts where no DevicePolicy says otherwise."""
+
+    default: MappingMode | None = None
+    global_opt_out: Annotated[Truth, Field(json_schema_extra={"const": True})] | None = Field(
+        default=None,
+        description="True puts these hosts under the opt-out; nothing takes them out again.",
+    )
+    on_unsupported: OnUnsupported | None = None
+
+    @field_validator("global_opt_out")
+    @classmethod
+    def _only_on(cls, value: bool | None) -> bool | None:  # noqa: FBT001 pydantic calls it
+        if value is False:
+            raise ValueError("write true or leave it out: an override cannot switch it off")
+        return value
+
+
+class Override(Document):
+    """Set other defaults for some hosts; of several that match, the last one wins."""
+
+    hosts: HostMatch
+    memory_mapping: MemoryMappingOverride = MemoryMappingOverride()
+    kernel: KernelSettings = KernelSettings()
+    modules: dict[ModuleName, dict[ModuleParameter, KernelValue]] = Field(
+        default_factory=dict, description="Added to those of the fleet, parameter by parameter."
+    )
+
+
 class FleetPolicySpec(Document):
     """Set the defaults of a fleet."""
 
@@ -80,6 +119,9 @@ class FleetPolicySpec(Document):
     kernel: KernelSettings = KernelSettings()
     modules: dict[ModuleName, dict[ModuleParameter, KernelValue]] = Field(
         default_factory=dict, description="Module to parameter to value, for modprobe.d."
+    )
+    overrides: tuple[Override, ...] = Field(
+        default=(), description="Other defaults for some hosts, in the order they are applied."
     )
 
 
@@ -90,16 +132,6 @@ class FleetPolicy(Document):
     kind: Literal["FleetPolicy"]
     metadata: Metadata
     spec: FleetPolicySpec
-
-
-class HostMatch(Document):
-    """Choose hosts; all parts that are given must agree, none given means every host."""
-
-    group: Name | None = Field(default=None, description="A group of the Ansible inventory.")
-    pattern: HostPattern | None = Field(default=None, description="An Ansible host pattern.")
-    labels: dict[Label, Label] = Field(
-        default_factory=dict, description="Must equal the host variable fleetpolicy_labels."
-    )
 
 
 class DeviceMatch(Document):

@@ -1,17 +1,19 @@
 """Hold a fleet's policy as loaded: every document with the places of its values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fleetpolicy.diagnostics import Span
-from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest
+from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest, HostMatch
 from fleetpolicy.model.profiles import (
     DeviceProfile,
     DriverProfile,
     KernelProfile,
     PlatformProfile,
 )
+from fleetpolicy.model.rollout import Rollout
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -48,6 +50,8 @@ class PolicySet:
         devices: By PCI id.
         platforms: Site profiles first.
         revision: Digest of the texts, catalogue included.
+        exceptions: Sorted by name.
+        rollouts: Sorted by name.
     """
 
     fleet: Located[FleetPolicy]
@@ -58,3 +62,17 @@ class PolicySet:
     devices: dict[str, Located[DeviceProfile]]
     platforms: tuple[Located[PlatformProfile], ...]
     revision: str
+    exceptions: tuple[Located[PolicyException], ...] = ()
+    rollouts: tuple[Located[Rollout], ...] = ()
+
+    def host_matches(self) -> Iterator[tuple[Located[Any], tuple[str | int, ...], HostMatch]]:
+        """Yield every choice of hosts, with its document and the path to it."""
+        for policy in self.device_policies:
+            yield policy, ("spec", "match", "hosts"), policy.model.spec.match.hosts
+        for index, override in enumerate(self.fleet.model.spec.overrides):
+            yield self.fleet, ("spec", "overrides", index, "hosts"), override.hosts
+        for exception in self.exceptions:
+            yield exception, ("spec", "hosts"), exception.model.spec.hosts
+        for rollout in self.rollouts:
+            for index, wave in enumerate(rollout.model.spec.waves):
+                yield rollout, ("spec", "waves", index, "hosts"), wave.hosts

@@ -1,9 +1,17 @@
 """Spell the values of the field: PCI addresses and ids, sizes, names, kernel words."""
 
 import re
+from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 
@@ -46,6 +54,14 @@ def _refuse_number(value: Any) -> Any:
     return value
 
 
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("write a day that the calendar has, such as 2027-03-01") from error
+    return value
+
+
 TO_NUMBER = BeforeValidator(_digits)
 """Stands last in an Annotated integer, so that its bounds stay visible to schemas."""
 _LOWER = BeforeValidator(_lower)
@@ -80,6 +96,14 @@ ModuleParameter = Annotated[str, _spelt(r"^[A-Za-z0-9_]{1,64}\Z"), _TEXT]
 Glob = Annotated[str, _spelt(r"^[A-Za-z0-9._+~*?\[\]-]{1,128}\Z"), _TEXT]
 Label = Annotated[str, _spelt(r"^[A-Za-z0-9._/-]{1,63}\Z"), _TEXT]
 HostPattern = Annotated[str, _spelt(r"^[A-Za-z0-9._:,&!*?~\[\]-]{1,256}\Z"), _TEXT]
+RuleId = Annotated[str, _spelt(r"^FP[0-9]{3}\Z"), _TEXT]
+Reason = Annotated[str, _spelt(r"^[^\x00-\x1f\x7f]{8,500}\Z"), _TEXT]
+Owner = Annotated[str, _spelt(r"^[A-Za-z0-9@][A-Za-z0-9 ._@/+-]{0,99}\Z"), _TEXT]
+Day = Annotated[str, _spelt(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"), AfterValidator(_day), _TEXT]
+Duration = Annotated[str, _spelt(r"^[1-9][0-9]{0,4}[smhd]\Z"), _TEXT]
+Share = Annotated[str, _spelt(r"^([1-9][0-9]{0,4}|(100|[1-9][0-9]?)%)\Z"), _TEXT]
+Clock = Annotated[str, _spelt(r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"), _TEXT]
+TimeZone = Annotated[str, _spelt(r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}\Z"), _TEXT]
 Count = Annotated[int, Field(ge=1, le=4096), TO_NUMBER]
 Priority = Annotated[int, Field(ge=0, le=1_000_000), TO_NUMBER]
 

@@ -7,7 +7,8 @@ from fleetpolicy.diagnostics import Diagnostic, Severity, Span
 from fleetpolicy.model.fleet import Assignment, Fleet, FleetHost, HostClass, Kernel, OptOut
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.mapping import features_of
-from fleetpolicy.model.policyset import PolicySet
+from fleetpolicy.model.policy import DevicePolicy
+from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.resolve.assignments import assign, fall_back
 from fleetpolicy.resolve.claims import Claim, claim_devices, matches_device
@@ -139,6 +140,18 @@ def _find_unmatched(
         if name not in matched and names_hosts(located.model.spec.match.hosts, inventory):
             yield UNMATCHED_POLICY.at(
                 located.span_of(("spec", "match")),
-                why=f"{name} matches no device of {judged} hosts",
+                why=f"{name} matches no device of {judged} hosts{_near_miss(located, situations)}",
                 fix="correct the match, or remove the policy",
             )
+
+
+def _near_miss(policy: Located[DevicePolicy], situations: tuple[Situation, ...]) -> str:
+    """Return what sits where a policy expects one device by its address; empty if nothing does."""
+    match = policy.model.spec.match.device
+    for situation in situations:
+        for device in situation.facts.devices:
+            if policy in situation.applicable and device.address == match.address:
+                serial = situation.serials.get(device.address, "unknown")
+                seen = f"{device.id}, class {device.device_class}, serial {serial}"
+                return f"; {device.address} of {situation.host} is {seen}"
+    return ""

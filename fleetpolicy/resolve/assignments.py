@@ -53,8 +53,7 @@ def _declared(situation: Situation, claim: Claim) -> tuple[MappingMode, Span]:
     """Return the mapping that policy asks for, and the line that does."""
     if claim.policy and claim.spec and claim.spec.mapping:
         return claim.spec.mapping, claim.policy.span_of(("spec", "mapping"))
-    default = situation.policy.fleet.model.spec.memory_mapping.default
-    return default, situation.policy.fleet.span_of(("spec", "memoryMapping", "default"))
+    return situation.defaults.mapping, situation.defaults.mapping_origin
 
 
 def _driver(
@@ -66,9 +65,8 @@ def _driver(
     """
     uncached = mapping is MappingMode.DEVICE
     if uncached and kernel and kernel.behaviour.normal_nc_by_consent:
-        opted_out = situation.policy.fleet.model.spec.memory_mapping.global_opt_out
         withholding = withholding_driver(situation)
-        if withholding and (opted_out or named_driver(situation, claim) == "auto"):
+        if withholding and (situation.defaults.opt_out or named_driver(situation, claim) == "auto"):
             return withholding
     return choose_driver(situation, claim, uncached=uncached)
 
@@ -102,4 +100,4 @@ def fall_back(
 def _on_unsupported(situation: Situation, claim: Claim) -> OnUnsupported:
     if claim.spec and claim.spec.on_unsupported:
         return claim.spec.on_unsupported
-    return situation.policy.fleet.model.spec.memory_mapping.on_unsupported
+    return situation.defaults.on_unsupported

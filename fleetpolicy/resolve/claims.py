@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic, Span
-from fleetpolicy.model.policy import DevicePolicy, DevicePolicySpec, Guest, GuestDevice
+from fleetpolicy.model.policy import DeviceMatch, DevicePolicy, DevicePolicySpec, Guest, GuestDevice
 from fleetpolicy.model.policyset import Located
 from fleetpolicy.model.record import PciDevice
 from fleetpolicy.resolve.rules import (
@@ -151,7 +151,11 @@ def _matching(situation: Situation, device: PciDevice) -> list[Located[DevicePol
 
 def matches_device(spec: DevicePolicySpec, device: PciDevice, serial: str | None) -> bool:
     """Return whether every part of a policy's device match holds."""
-    match = spec.match.device
+    return fits(spec.match.device, device, serial)
+
+
+def fits(match: DeviceMatch, device: PciDevice, serial: str | None) -> bool:
+    """Return whether a device is one that is meant: every part that is given holds."""
     return (
         match.id in {None, device.id}
         and match.subsystem in {None, device.subsystem}

@@ -7,6 +7,7 @@ from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.model.policy import DevicePolicy, Guest, HostMatch
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostRecord
+from fleetpolicy.resolve.defaults import choose_defaults
 from fleetpolicy.resolve.rules import (
     NO_FACTS,
     UNKNOWN_GROUP,
@@ -14,6 +15,13 @@ from fleetpolicy.resolve.rules import (
     UNKNOWN_PATTERN,
 )
 from fleetpolicy.resolve.situation import Situation
+
+_CHOOSERS: Mapping[str | int, str] = {
+    "match": "policy",
+    "overrides": "override",
+    "waves": "wave",
+    "hosts": "exception",
+}
 
 
 def group_hosts(
@@ -23,7 +31,11 @@ def group_hosts(
     guests = _guests_by_host(policy.guests)
     members: dict[Hashable, list[str]] = {}
     applicable: dict[Hashable, tuple[Located[DevicePolicy], ...]] = {}
-    choose = _host_matcher(policy.device_policies, inventory)
+    overriding: dict[Hashable, tuple[int, ...]] = {}
+    choose = _host_matcher(
+        [located.model.spec.match.hosts for located in policy.device_policies], inventory
+    )
+    override = _host_matcher([item.hosts for item in policy.fleet.model.spec.overrides], inventory)
     compares_serials = _names_serials(policy)
     missing = []
     for name, host in inventory.hosts.items():
@@ -31,15 +43,17 @@ def group_hosts(
         if record is None:
             missing.append(name)
             continue
-        policies = choose(host)
+        policies, overrides = choose(host), override(host)
         key = (
             record.facts_key,
-            tuple(located.model.metadata.name for located in policies),
+            policies,
+            overrides,
             tuple(_shape(guest.model) for guest in guests.get(name, ())),
             tuple(sorted(record.identity.serials.items())) if compares_serials else (),
         )
         members.setdefault(key, []).append(name)
-        applicable[key] = policies
+        applicable[key] = tuple(policy.device_policies[index] for index in policies)
+        overriding[key] = overrides
     situations = tuple(
         Situation(
             policy,
@@ -50,6 +64,7 @@ def group_hosts(
             records[names[0]].identity.serials,
             applicable[key],
             guests.get(names[0], ()),
+            choose_defaults(policy.fleet, overriding[key]),
         )
         for key, names in members.items()
     )
@@ -87,17 +102,17 @@ def _names_serials(policy: PolicySet) -> bool:
 
 
 def _host_matcher(
-    policies: Sequence[Located[DevicePolicy]], inventory: Inventory
-) -> Callable[[InventoryHost], tuple[Located[DevicePolicy], ...]]:
-    """Return a function from a host to the policies whose host match holds for it."""
-    remembered: dict[Hashable, tuple[Located[DevicePolicy], ...]] = {}
+    matches: Sequence[HostMatch], inventory: Inventory
+) -> Callable[[InventoryHost], tuple[int, ...]]:
+    """Return a function from a host to the indices of the matches that hold for it."""
+    remembered: dict[Hashable, tuple[int, ...]] = {}
     by_pattern = [
         inventory.patterns.get(pattern, frozenset())
-        for pattern in dict.fromkeys(located.model.spec.match.hosts.pattern for located in policies)
+        for pattern in dict.fromkeys(match.pattern for match in matches)
         if pattern
     ]
 
-    def choose(host: InventoryHost) -> tuple[Located[DevicePolicy], ...]:
+    def choose(host: InventoryHost) -> tuple[int, ...]:
         key = (
             host.groups,
             tuple(sorted(host.labels.items())),
@@ -105,16 +120,15 @@ def _host_matcher(
         )
         if key not in remembered:
             remembered[key] = tuple(
-                located
-                for located in policies
-                if _matches_host(located.model.spec.match.hosts, host, inventory)
+                index for index, match in enumerate(matches) if matches_host(match, host, inventory)
             )
         return remembered[key]
 
     return choose
 
 
-def _matches_host(match: HostMatch, host: InventoryHost, inventory: Inventory) -> bool:
+def matches_host(match: HostMatch, host: InventoryHost, inventory: Inventory) -> bool:
+    """Tell whether every part of a host match holds."""
     if match.group and match.group not in host.groups:
         return False
     if match.pattern and host.name not in inventory.patterns.get(match.pattern, frozenset()):
@@ -131,9 +145,7 @@ def names_hosts(match: HostMatch, inventory: Inventory) -> bool:
 
 def _check_names(policy: PolicySet, inventory: Inventory) -> Iterable[Diagnostic]:
     """Find names in the policy that the inventory does not know."""
-    for located in policy.device_policies:
-        match = located.model.spec.match.hosts
-        where = ("spec", "match", "hosts")
+    for located, where, match in policy.host_matches():
         if match.group and match.group not in inventory.groups:
             yield UNKNOWN_GROUP.at(
                 located.span_of((*where, "group")),
@@ -145,7 +157,7 @@ def _check_names(policy: PolicySet, inventory: Inventory) -> Iterable[Diagnostic
             yield UNKNOWN_PATTERN.at(
                 located.span_of((*where, "pattern")),
                 why=f"pattern {match.pattern} matches no host of {inventory.source.path}",
-                fix="correct the pattern, or remove the policy",
+                fix=f"correct the pattern, or remove the {_CHOOSERS[where[1]]}",
             )
     for guest in policy.guests:
         host = guest.model.spec.host

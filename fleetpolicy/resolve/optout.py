@@ -16,10 +16,9 @@ def choose_opt_out(situation: Situation, kernel: Kernel | None) -> OptOut | Diag
     Returns:
         None where there is no opt-out, or nothing to opt out of (x86).
     """
-    mapping = situation.policy.fleet.model.spec.memory_mapping
-    if not mapping.global_opt_out or kernel is None:
+    origin = situation.defaults.opt_out
+    if origin is None or kernel is None:
         return None
-    origin = situation.policy.fleet.span_of(("spec", "memoryMapping", "globalOptOut"))
     if kernel.opt_out_parameter:
         return OptOut(OptOutMechanism.CMDLINE, kernel.opt_out_parameter, origin)
     if not kernel.behaviour.normal_nc_by_consent:
@@ -28,7 +27,7 @@ def choose_opt_out(situation: Situation, kernel: Kernel | None) -> OptOut | Diag
     driver = withholding_driver(situation)
     if driver:
         return OptOut(OptOutMechanism.DRIVER, driver.module, origin)
-    if mapping.on_unsupported is OnUnsupported.TRAPPED:
+    if situation.defaults.on_unsupported is OnUnsupported.TRAPPED:
         detail = "onUnsupported: trapped lets QEMU emulate each access"
         return OptOut(OptOutMechanism.TRAPPED, detail, origin)
     return situation.find(

@@ -1,13 +1,14 @@
 """Collect the words of the kernel command line and the module parameters of a host."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.fleet import ModuleSetting, OptOut, OptOutMechanism, Setting
 from fleetpolicy.model.profiles import DriverProfileSpec
 from fleetpolicy.model.scalars import canonical_module
+from fleetpolicy.resolve.defaults import DefaultModule, DefaultParameter, spell_path
 from fleetpolicy.resolve.rules import (
     CONFLICTING_PARAMETER,
     UNKNOWN_MODULE,
@@ -28,9 +29,10 @@ def collect_settings(
     """Return the command line's words, the opt-out's last, and what contradicts it."""
     fleet = situation.policy.fleet
     settings = [
-        Setting(name, value, fleet.span_of(("spec", "kernel", "parameters", name)))
-        for name, value in fleet.model.spec.kernel.parameters.items()
+        Setting(item.name, item.value, fleet.span_of(item.path))
+        for item in situation.defaults.parameters
     ]
+    where = {item.name: item.path[:-1] for item in situation.defaults.parameters}
     if opt_out is None or opt_out.mechanism is not OptOutMechanism.CMDLINE:
         return tuple(settings), ()
     name, _, value = opt_out.detail.partition("=")
@@ -39,7 +41,7 @@ def collect_settings(
             CONFLICTING_PARAMETER,
             setting.origin,
             why=f"{setting.token} here; the opt-out at {opt_out.origin} needs {opt_out.detail}",
-            fix=f"remove {setting.name} from spec.kernel.parameters",
+            fix=f"remove {setting.name} from {spell_path(where[setting.name])}",
         )
         for setting in settings
         if _is_same(setting.name, name) and setting.value != value
@@ -60,32 +62,27 @@ def collect_module_settings(
     fleet = situation.policy.fleet
     settings: list[ModuleSetting] = []
     findings: list[Diagnostic] = []
-    for written, parameters in fleet.model.spec.modules.items():
-        module = canonical_module(written)
+    for item in situation.defaults.modules:
+        module = canonical_module(item.written)
         located = situation.policy.drivers.get(module)
         if located is None or module not in situation.facts.modules:
-            findings.append(_find_module(situation, written, module))
+            findings.append(_find_module(situation, item, module))
             continue
-        findings += _check_parameters(situation, written, located.model.spec, parameters)
+        findings += _check_parameters(situation, located.model.spec, item.parameters)
         settings += (
-            ModuleSetting(
-                module,
-                parameter,
-                value,
-                fleet.span_of(("spec", "modules", written, parameter)),
-            )
-            for parameter, value in parameters.items()
+            ModuleSetting(module, parameter.name, parameter.value, fleet.span_of(parameter.path))
+            for parameter in item.parameters
         )
     ordered = sorted(settings, key=lambda setting: (setting.module, setting.parameter))
     return tuple(ordered), tuple(findings)
 
 
-def _find_module(situation: Situation, written: str, module: str) -> Diagnostic:
+def _find_module(situation: Situation, item: DefaultModule, module: str) -> Diagnostic:
     known = module in situation.policy.drivers
     lacking = f"kernel {situation.facts.kernel.release} has no module {module}"
     return situation.find(
         UNKNOWN_MODULE,
-        situation.policy.fleet.span_of(("spec", "modules", written)),
+        situation.policy.fleet.span_of(item.path),
         why=lacking if known else f"no DriverProfile knows the module {module}",
         fix="remove it, or install a kernel that has it"
         if known
@@ -94,11 +91,12 @@ def _find_module(situation: Situation, written: str, module: str) -> Diagnostic:
 
 
 def _check_parameters(
-    situation: Situation, written: str, spec: DriverProfileSpec, parameters: dict[str, str]
+    situation: Situation, spec: DriverProfileSpec, parameters: Iterable[DefaultParameter]
 ) -> Iterator[Diagnostic]:
-    for parameter, value in parameters.items():
+    for item in parameters:
+        parameter, value = item.name, item.value
         kind = spec.parameters.get(parameter)
-        span = situation.policy.fleet.span_of(("spec", "modules", written, parameter))
+        span = situation.policy.fleet.span_of(item.path)
         if kind is None:
             near = get_close_matches(parameter, spec.parameters, n=1)
             known = ", ".join(sorted(spec.parameters)) or "none"

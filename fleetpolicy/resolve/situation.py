@@ -7,6 +7,7 @@ from fleetpolicy.diagnostics import Diagnostic, Rule, Span, Subject
 from fleetpolicy.model.policy import DevicePolicy, Guest
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostFacts
+from fleetpolicy.resolve.defaults import Defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Situation:
 
     Args:
         others: Names of the other hosts of the class, sorted.
+        defaults: What the fleet's defaults and the overrides that match come to.
         applicable: The DevicePolicies whose host match holds, sorted by name.
         serials: PCI address to serial number, of the first host.
     """
@@ -27,6 +29,7 @@ class Situation:
     serials: Mapping[str, str]
     applicable: tuple[Located[DevicePolicy], ...]
     guests: tuple[Located[Guest], ...]
+    defaults: Defaults
 
     def find(self, rule: Rule, span: Span, *, why: str, fix: str, device: str = "") -> Diagnostic:
         """Return a finding about this class of hosts."""
