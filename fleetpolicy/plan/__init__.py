@@ -7,6 +7,7 @@ from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.plan import HostPlan, Plan, Planning
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.plan.document import dump_plan, parse_plan, plan_schema
+from fleetpolicy.plan.foreign import find_left_as_is
 from fleetpolicy.plan.hosts import Outlook, Planner
 from fleetpolicy.plan.identity import identify
 
@@ -32,6 +33,7 @@ def plan(planning: Planning) -> tuple[Plan, tuple[Diagnostic, ...]]:
         blobs |= outlook.blobs
         writers.append(_writer(outlook, record, revision))
         hosts.append(_host_plan(record, outlook, writers[-1]("")))
+    findings += find_left_as_is(planning.fleet, planning.records)
     plan_id = identify(revision, inventory, hosts)
     named = (
         replace(host, manifest=write(plan_id)) if host.manifest else host

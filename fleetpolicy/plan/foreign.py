@@ -1,6 +1,6 @@
 """Find what others put on a host where fleetpolicy wants to be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fleetpolicy.diagnostics import Diagnostic, Span, Subject
 from fleetpolicy.model.artifact import ArtifactKind
@@ -10,11 +10,11 @@ from fleetpolicy.model.difference import (
     Difference,
     carries_our_metadata,
 )
-from fleetpolicy.model.fleet import HostClass
+from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostRecord, HostState
 from fleetpolicy.model.runtime import contradicting, kernel_tokens
-from fleetpolicy.plan.rules import FOREIGN_DOMAIN, FOREIGN_PARAMETER, TAKEN_OVER
+from fleetpolicy.plan.rules import FOREIGN_DOMAIN, FOREIGN_PARAMETER, LEFT_AS_IS, TAKEN_OVER
 
 _LOADER_FILES = ("/etc/default/grub", "/etc/grub.d/", "/etc/kernel/cmdline", "/etc/tuned/")
 
@@ -101,3 +101,19 @@ def _guess_owner(text: str, state: HostState) -> str:
         return f"set in {', '.join(having)}"
     could = [path for path in others if path.startswith(_LOADER_FILES)]
     return f"perhaps set in {', '.join(could)}" if could else "from a file that was not looked at"
+
+
+def find_left_as_is(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator[Diagnostic]:
+    """Find hosts that policy skips and that keep what an earlier plan put there."""
+    for name, reason in sorted(fleet.skipped.items()):
+        record = records.get(name)
+        manifest = record.state.manifest if record else None
+        if record and manifest:
+            kept = (*sorted(manifest.files), *(f"domain {item}" for item in manifest.domains))
+            yield LEFT_AS_IS.at(
+                record.span,
+                why=f"{reason}; it keeps {', '.join(kept) or 'its manifest'}",
+                fix="give the host what it lacks, or ask for what it has; to clear it, let no "
+                "policy match it",
+                subject=Subject(name, facts=f"{record.span.path}, {record.collected_at[:10]}"),
+            )

@@ -38,6 +38,13 @@ TAKEN_OVER = Rule(
     _OURS,
     waivable=True,
 )
+LEFT_AS_IS = Rule(
+    "FP505",
+    "skipped-host-keeps-files",
+    Severity.WARNING,
+    "A host that policy skips is left as it is: what an earlier plan put there is not pruned.",
+    _OURS,
+)
 PLAN_UNREADABLE = Rule(
     "FP511",
     "plan-unreadable",

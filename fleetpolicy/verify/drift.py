@@ -9,6 +9,7 @@ from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.record import FileState, HostRecord, Manifest, ManifestMapping
 from fleetpolicy.model.runtime import DRIVER, unmet
 from fleetpolicy.model.simulation import DeviceMapping, RegionMapping, Simulation
+from fleetpolicy.verify.leftout import find_left_out, list_left_out
 from fleetpolicy.verify.rules import (
     CONTENT_DRIFTED,
     MEANING_CHANGED,
@@ -41,7 +42,18 @@ def find_drift(
                 findings += _find_running(fleet.class_of(host), record)
         elif artifacts:
             findings.append(_never_deployed(artifacts, record))
+    findings += _find_left_out(fleet, records)
     return tuple(sorted(findings, key=lambda item: item.order))
+
+
+def _find_left_out(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator[Diagnostic]:
+    """Find what can be found without policy on hosts that it leaves out."""
+    for record in list_left_out(fleet, records):
+        manifest = record.state.manifest
+        if manifest:
+            yield from find_left_out(fleet, record)
+            yield from _find_files(manifest, {}, record)
+            yield from _find_domains(manifest, {}, record)
 
 
 def find_meaning_changes(

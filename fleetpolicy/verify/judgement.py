@@ -12,6 +12,7 @@ from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, un
 from fleetpolicy.model.simulation import Simulation
 from fleetpolicy.verify.content import judge_domains, judge_files, judge_manifest
 from fleetpolicy.verify.drift import find_host_meaning_changes
+from fleetpolicy.verify.leftout import find_left_out, list_left_out
 from fleetpolicy.verify.mappings import Known, judge_mappings
 from fleetpolicy.verify.running import judge_groups, judge_running
 
@@ -23,15 +24,23 @@ def judge(
     records: Mapping[str, HostRecord],
     policy: PolicySet,
 ) -> Verification:
-    """Return the verdict on every host of the fleet that has a record, sorted."""
+    """Return the verdict on every host that has a record, sorted.
+
+    A host that is not in the fleet fails: it is never counted as verified.
+    """
     judge_ = _Judge(fleet, simulation, rendering, Known(policy))
+    left_out = (
+        Check(record.host, "policy-applies", tuple(find_left_out(fleet, record)))
+        for record in list_left_out(fleet, records)
+    )
     checks = (
         check
         for host in fleet.hosts
         if host.name in records
         for check in judge_.checks(host, records[host.name])
     )
-    return Verification(tuple(sorted(checks, key=lambda check: (check.host, check.name))))
+    ordered = sorted((*checks, *left_out), key=lambda check: (check.host, check.name))
+    return Verification(tuple(ordered))
 
 
 class _Judge:

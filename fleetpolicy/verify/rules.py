@@ -105,3 +105,11 @@ NEVER_DEPLOYED = Rule(
     _OURS,
     waivable=True,
 )
+HOST_LEFT_OUT = Rule(
+    "FP715",
+    "deployed-host-left-out",
+    Severity.ERROR,
+    "A host that policy skips, or that has errors, is neither verified nor pruned: what an earlier "
+    "apply put there still works, and may mean something else by now.",
+    _OURS,
+)

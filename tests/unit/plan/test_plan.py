@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -455,3 +456,26 @@ def test_plan_of_an_unmet_parameter_after_a_boot_names_where_to_look() -> None:
             "the host yourself"
         )
     ]
+
+
+def test_plan_of_a_skipped_host_says_what_stays_on_it() -> None:
+    skipped = replace(make_fleet(CLASS, "b"), skipped={"a": "it cannot have cacheable"})
+    records = [converged(), make_record("b")]
+
+    made, findings = plan(make_planning(skipped, records, make_artifacts()))
+
+    assert [host.host for host in made.hosts] == ["b"]
+    assert [f"{item.span} {item.rule.id} {item.why}" for item in findings] == [
+        (
+            "facts/a.json FP505 it cannot have cacheable; it keeps "
+            "/etc/default/grub.d/99-fleetpolicy.cfg, /etc/modprobe.d/fleetpolicy.conf, "
+            "/etc/udev/rules.d/70-fleetpolicy.rules"
+        )
+    ]
+
+
+def test_plan_of_a_skipped_host_with_nothing_of_ours_is_silent() -> None:
+    skipped = replace(make_fleet(CLASS, "b"), skipped={"a": "it cannot have cacheable"})
+    records = [make_record("a"), make_record("b")]
+
+    assert plan(make_planning(skipped, records, make_artifacts()))[1] == ()

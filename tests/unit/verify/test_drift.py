@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 from fleetpolicy.diagnostics import Diagnostic
@@ -202,3 +203,35 @@ def test_drift_leaves_hosts_without_a_record_alone() -> None:
 
     assert [item.subject.host for item in findings] == []
     assert RELEASE in made.records["a"].facts.kernel.release
+
+
+def test_drift_of_a_skipped_host_tells_what_it_carries_and_for_which_kernel() -> None:
+    record = make_record("a", converged()[0].state, make_facts(release=OLD), SECOND_BOOT)
+    record = changed(record, files={**record.state.files, MODPROBE: record.state.files[DROP_IN]})
+    skipped = replace(make_fleet(CLASS, "b"), skipped={"a": "it cannot have cacheable"})
+    made = make_planning(skipped, [record], make_artifacts())
+
+    findings = find_drift(skipped, made.simulation, made.rendering, made.records)
+
+    manifest = record.state.manifest
+    assert manifest is not None
+    assert said(findings) == [
+        (
+            "facts/a.json FP712 /etc/modprobe.d/fleetpolicy.conf has digest "
+            f"{record.state.files[DROP_IN].digest[:12]}, was deployed with "
+            f"{manifest.files[MODPROBE][:12]}"
+        ),
+        (
+            "facts/a.json FP715 it cannot have cacheable; it carries "
+            "/etc/default/grub.d/99-fleetpolicy.cfg, /etc/modprobe.d/fleetpolicy.conf, "
+            "/etc/udev/rules.d/70-fleetpolicy.rules, domain db of plan "
+            f"{manifest.plan[:12]}, made for {RELEASE}, {OLD} runs now"
+        ),
+    ]
+
+
+def test_drift_of_a_host_with_errors_and_nothing_of_ours_is_nothing() -> None:
+    nobody = make_fleet(CLASS, "b")
+    made = make_planning(nobody, [make_record("a")], make_artifacts())
+
+    assert find_drift(nobody, made.simulation, made.rendering, made.records) == ()

@@ -314,3 +314,21 @@ def test_judge_on_x86_says_nothing_of_stage_2() -> None:
     host_class = make_class(kernel=None)
 
     assert judge_one(converged(host_class), host_class).is_green
+
+
+def test_judge_of_hosts_outside_of_the_fleet_fails_unless_skipped_and_clean() -> None:
+    fleet = replace(make_fleet(make_class(), "d"), skipped={"b": "no FWB", "c": "no FWB"})
+    deployed = converged(make_class()).state
+    records = [make_record("a"), make_record("b"), make_record("c", deployed)]
+    made = make_planning(fleet, records, make_artifacts())
+
+    verification = judge(fleet, made.simulation, made.rendering, made.records, make_policy())
+
+    assert [(check.host, check.name) for check in verification.checks if not check.passed] == [
+        ("a", "policy-applies"),
+        ("c", "policy-applies"),
+    ]
+    assert [finding.why for finding in verification.checks[0].findings] == [
+        "what policy asks for cannot be worked out for it"
+    ]
+    assert not verification.is_green
