@@ -15,11 +15,12 @@ from fleetpolicy.diagnostics import (
     FleetPolicyError,
     Profile,
     Severity,
+    silenced,
     spoken,
 )
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.report.colour import PLAIN, Palette
-from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.document import findings_document, silenced_document
 from fleetpolicy.report.findings import count_findings, write_findings
 from fleetpolicy.report.product import Product
 
@@ -82,8 +83,13 @@ class Output:
 
     def publish(self, product: Product) -> None:
         """Write a product to every target."""
+        checked = (item for check in product.checks for item in check.findings)
+        found = (*product.findings, *product.drift, *checked)
+        waived = silenced(found, self.profile)
         whole = replace(
             product,
+            parts=lambda: {**product.parts(), **self._silenced_parts(waived)},
+            silenced=waived,
             findings=spoken(product.findings, self.profile),
             drift=spoken(product.drift, self.profile),
             profile=self.profile,
@@ -99,6 +105,9 @@ class Output:
             failure = write_target(target, written)
             if failure:
                 self.unwritten.append(failure)
+
+    def _silenced_parts(self, waived: tuple[Diagnostic, ...]) -> dict[str, object]:
+        return {"silenced": silenced_document(waived, self.profile)} if waived else {}
 
     def close(self, status: ExitStatus) -> ExitStatus:
         """Tell on standard error what could not be written; return the status that the run has."""

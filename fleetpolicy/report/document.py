@@ -29,20 +29,39 @@ def write_json(product: Product) -> str:
 
 def findings_document(findings: Iterable[Diagnostic], profile: Profile) -> list[dict[str, object]]:
     """Return findings as plain data, equal ones of many hosts in one entry."""
+    return [_finding(item, profile) for item in group_findings(spoken(tuple(findings), profile))]
+
+
+def silenced_document(findings: Iterable[Diagnostic], profile: Profile) -> list[dict[str, object]]:
+    """Return silenced findings as plain data, each with the Exception that silences it."""
     return [
         {
-            "rule": item.rule.id,
-            "name": item.rule.name,
-            "severity": item.severity(profile).value,
-            "path": item.span.path,
-            "line": item.span.line,
-            "column": item.span.column,
-            "hosts": [name for name in (item.subject.host, *item.subject.others) if name],
-            "device": item.subject.device,
-            "why": item.why,
-            "fix": item.fix,
-            "source": item.rule.source,
-            "facts": item.subject.facts,
+            **_finding(item, profile),
+            "exception": {
+                "name": item.waiver.name,
+                "until": item.waiver.until,
+                "owner": item.waiver.owner,
+                "reason": item.waiver.reason,
+                "place": str(item.waiver.span),
+            },
         }
-        for item in group_findings(spoken(tuple(findings), profile))
+        for item in group_findings(findings)
+        if item.waiver
     ]
+
+
+def _finding(item: Diagnostic, profile: Profile) -> dict[str, object]:
+    return {
+        "rule": item.rule.id,
+        "name": item.rule.name,
+        "severity": item.severity(profile).value,
+        "path": item.span.path,
+        "line": item.span.line,
+        "column": item.span.column,
+        "hosts": [name for name in (item.subject.host, *item.subject.others) if name],
+        "device": item.subject.device,
+        "why": item.why,
+        "fix": item.fix,
+        "source": item.rule.source,
+        "facts": item.subject.facts,
+    }

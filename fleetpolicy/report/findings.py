@@ -14,7 +14,7 @@ def group_findings(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return the findings sorted, those that differ in their hosts alone made one."""
     groups: dict[tuple[object, ...], list[Diagnostic]] = {}
     for item in sorted(findings, key=lambda item: item.order):
-        key = (item.span, item.rule.id, item.why, item.fix, item.subject.device)
+        key = (item.span, item.rule.id, item.why, item.fix, item.subject.device, item.waiver)
         groups.setdefault(key, []).append(item)
     return tuple(_merge(group) for group in groups.values())
 

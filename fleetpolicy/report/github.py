@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from fleetpolicy.diagnostics import Diagnostic, Severity
+from fleetpolicy.diagnostics import Diagnostic, Severity, Span
 from fleetpolicy.report.findings import count_findings, describe_subject, group_findings
 from fleetpolicy.report.place import file_of
 from fleetpolicy.report.plan import summarise
-from fleetpolicy.report.product import Product, flatten
+from fleetpolicy.report.product import Product, flatten, say_waiver
 
 _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -37,6 +37,12 @@ def _lines(product: Product) -> Iterator[str]:
 
 
 def _notices(product: Product) -> Iterator[str]:
+    for item in group_findings(product.silenced):
+        if item.waiver:
+            title = f"silenced {item.rule.id} {item.rule.name}"
+            place = _place(item.waiver.span, product.folder)
+            said = f"{describe_subject(item.subject)}\n{say_waiver(item.waiver)}"
+            yield _command("notice", {**place, "title": title}, said)
     for name, rows in product.extras().items():
         for row in rows:
             said = "\n".join(f"{key}: {value}" for key, value in flatten(row).items())
@@ -47,17 +53,21 @@ def _notices(product: Product) -> Iterator[str]:
 
 
 def _annotate(item: Diagnostic, command: str, folder: str) -> str:
-    place = {"file": file_of(item.span, folder)}
-    if item.span.line and place["file"]:
-        place["line"] = str(item.span.line)
-        if item.span.column:
-            place["col"] = str(item.span.column)
     subject = describe_subject(item.subject)
     said = [*([subject] if subject else []), item.why, f"fix: {item.fix}"]
     title = f"{item.rule.id} {item.rule.name}"
     return _command(
-        command, {**place, "title": title}, "\n".join((*said, f"see: {item.rule.source}"))
+        command,
+        {**_place(item.span, folder), "title": title},
+        "\n".join((*said, f"see: {item.rule.source}")),
     )
+
+
+def _place(span: Span, folder: str) -> dict[str, str]:
+    """Return the properties that name a place; none where it is no file."""
+    numbers = {"line": span.line, "col": span.column if span.line else 0}
+    file = file_of(span, folder)
+    return {"file": file, **{key: str(n) for key, n in numbers.items() if n}} if file else {}
 
 
 def _command(command: str, properties: dict[str, str], message: str) -> str:

@@ -21,7 +21,7 @@ from fleetpolicy.report.markup import (
     row,
 )
 from fleetpolicy.report.plan import group_plan, show_changes, summarise
-from fleetpolicy.report.product import Product, Table, flatten
+from fleetpolicy.report.product import Product, Table, flatten, say_waiver
 
 _SEVERITIES = tuple(Severity)
 _SHOWN_EVIDENCE = 160
@@ -62,6 +62,7 @@ def _sections(product: Product, findings: list[Diagnostic]) -> Iterator[Section]
     yield _findings_table(product, findings)
     groups = group_plan(product.plan) if product.plan else ()
     yield _plan_table(groups)
+    yield _silenced_table(product)
     yield _failed_checks(product)
     for name, rows in product.extras().items():
         yield _table(_table_of(name, [flatten(item) for item in rows]))
@@ -90,6 +91,23 @@ def _findings_table(product: Product, findings: list[Diagnostic]) -> Section:
     return Section("findings", f"### Findings\n\n{open_table(header)}", rows)
 
 
+def _silenced_table(product: Product) -> Section:
+    header = ("rule", "about", "silenced by")
+    rows = tuple(
+        row(
+            escape(cell)
+            for cell in (
+                f"{item.rule.id} {item.rule.name}",
+                describe_subject(item.subject),
+                say_waiver(item.waiver),
+            )
+        )
+        for item in group_findings(product.silenced)
+        if item.waiver
+    )
+    return Section("silenced findings", f"### Silenced\n\n{open_table(header)}", rows)
+
+
 def _shorten(text: str) -> str:
     first, _, rest = text.partition("\n")
     if len(first) > _SHOWN_EVIDENCE or rest:
@@ -114,12 +132,13 @@ def _plan_table(groups: tuple[tuple[HostPlan, ...], ...]) -> Section:
         names = ", ".join(code(item.host) for item in group[:_NAMED_HOSTS])
         more = f" and {len(group) - _NAMED_HOSTS} more" if len(group) > _NAMED_HOSTS else ""
         changes = "<br>".join(f"{action.verb.value} {code(action.path)}" for action in host.actions)
-        reboots = "<br>".join(escape(reason) for reason in host.reasons) or "no"
+        told = dict.fromkeys(reason.partition(": ")[0] for reason in host.reasons)
+        reboots = escape(", ".join(told)) or "no"
         guests = ", ".join(code(name) for name in host.guests_off) or "none"
         rows.append(
             row((str(len(group)), names + more, changes or "manifest alone", reboots, guests))
         )
-    header = ("hosts", "names", "changes", "reboot", "guests to shut down")
+    header = ("hosts", "names", "changes", "reboots for", "guests to shut down")
     return Section("groups of hosts", f"### Plan\n\n{open_table(header)}", tuple(rows))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 LIMIT = 65_000
 _ROOM_FOR_NOTE = 600
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+_PUNCTUATION = re.compile(r"([\\`*_\[\]#|~$])")
 _RUNS = re.compile("`+")
 
 

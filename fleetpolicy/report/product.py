@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity
+from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity, Waiver
 from fleetpolicy.model.plan import Check, Plan
 from fleetpolicy.report.colour import Palette
 
 BAD_RESULTS = frozenset({"invalid", "failed", "stopped", "unreachable", "refused", "drift"})
-_TOLD_BY_FIELDS = frozenset({"findings", "drift", "hosts", "checks"})
+_TOLD_BY_FIELDS = frozenset({"findings", "drift", "silenced", "hosts", "checks"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Product:
             is carried by every format without more ado.
         findings: What is wrong, sorted.
         drift: What changed since the last apply, sorted.
+        silenced: Findings of either kind that an Exception silences, sorted.
         hosts: Those that were judged, sorted.
         files: Those that were judged, sorted.
         checks: Those that ran.
@@ -47,6 +48,7 @@ class Product:
     parts: Callable[[], Mapping[str, object]]
     findings: tuple[Diagnostic, ...] = ()
     drift: tuple[Diagnostic, ...] = ()
+    silenced: tuple[Diagnostic, ...] = ()
     hosts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -64,9 +66,10 @@ class Product:
 
     @property
     def every_finding(self) -> tuple[Diagnostic, ...]:
-        """The findings, those of drift and of the checks included."""
+        """The findings that count, those of drift and of the checks included."""
         checked = (item for check in self.checks for item in check.findings)
-        return (*self.findings, *self.drift, *checked)
+        found = (*self.findings, *self.drift, *checked)
+        return tuple(item for item in found if item.waiver is None)
 
     def fails(self, finding: Diagnostic) -> bool:
         """Tell whether a finding turns the run red."""
@@ -89,6 +92,11 @@ def lists_of(parts: Mapping[str, object]) -> dict[str, list[Mapping[str, object]
         for name, rows in parts.items()
         if isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
     }
+
+
+def say_waiver(waiver: Waiver) -> str:
+    """Return who silences a finding, until when, and why."""
+    return f"Exception {waiver.name} ({waiver.owner}, until {waiver.until}): {waiver.reason}"
 
 
 def flatten(row: Mapping[str, object]) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Write a product as metrics, for the textfile collector of Prometheus' node exporter."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from fleetpolicy.diagnostics import Diagnostic, Profile
 from fleetpolicy.report.findings import group_findings
 from fleetpolicy.report.product import Product
 
@@ -10,6 +11,7 @@ _HELP = {
     "fleetpolicy_result": "Result of the last run, 1 for the one it had.",
     "fleetpolicy_hosts": "Hosts that the last run judged.",
     "fleetpolicy_findings": "Findings of the last run, each counted once per host.",
+    "fleetpolicy_silenced": "Findings that Exceptions silence, each counted once per host.",
     "fleetpolicy_drift_hosts": "Hosts that are not as the last apply left them.",
     "fleetpolicy_plan_hosts": "Hosts that an apply would change, and those of them that reboot.",
     "fleetpolicy_checks": "Checks of the last run, by what became of them.",
@@ -37,7 +39,9 @@ def _families(product: Product) -> Iterator[tuple[str, _Samples]]:
     yield "fleetpolicy_result", {(("result", product.result),): 1}
     if product.hosts:
         yield "fleetpolicy_hosts", {(): len(product.hosts)}
-    yield "fleetpolicy_findings", _count_findings(product)
+    yield "fleetpolicy_findings", _count(product.every_finding, product.profile)
+    if product.silenced:
+        yield "fleetpolicy_silenced", _count(product.silenced, product.profile)
     if product.command == "drift" and product.result in {"drift", "no-op"}:
         drifted = {
             name for item in product.drift for name in (item.subject.host, *item.subject.others)
@@ -57,10 +61,10 @@ def _families(product: Product) -> Iterator[tuple[str, _Samples]]:
         yield "fleetpolicy_entries", {(("list", name),): len(extras[name]) for name in extras}
 
 
-def _count_findings(product: Product) -> _Samples:
+def _count(findings: Iterable[Diagnostic], profile: Profile) -> _Samples:
     counts: Counter[tuple[tuple[str, str], ...]] = Counter()
-    for item in group_findings(product.every_finding):
-        labels = (("severity", item.severity(product.profile).value), ("rule", item.rule.id))
+    for item in group_findings(findings):
+        labels = (("severity", item.severity(profile).value), ("rule", item.rule.id))
         counts[labels] += 1 + len(item.subject.others)
     return dict(sorted(counts.items()))
 

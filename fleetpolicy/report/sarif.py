@@ -10,7 +10,7 @@ from fleetpolicy import __version__
 from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity
 from fleetpolicy.report.findings import describe_subject, group_findings
 from fleetpolicy.report.place import file_of, uri_of
-from fleetpolicy.report.product import Product
+from fleetpolicy.report.product import Product, say_waiver
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -32,7 +32,7 @@ def write_sarif(product: Product) -> str:
 
 
 def _run(product: Product) -> dict[str, object]:
-    findings = group_findings(product.every_finding)
+    findings = group_findings((*product.every_finding, *product.silenced))
     rules = {rule.id: rule for rule in (*product.rules(), *(item.rule for item in findings))}
     indices = {rule_id: index for index, rule_id in enumerate(rules)}
     inside = [item for item in findings if file_of(item.span, product.folder)]
@@ -86,10 +86,22 @@ def _results(
                 **_message(item, indices, product),
                 "locations": [{"physicalLocation": _location(item, product.folder)}],
                 "partialFingerprints": {"fleetpolicyFinding/v1": f"{print_of_it}:{occurrence}"},
+                **_suppression(item),
                 "properties": _properties(item),
             }
         )
     return results
+
+
+def _suppression(item: Diagnostic) -> dict[str, object]:
+    if item.waiver is None:
+        return {}
+    suppression = {
+        "kind": "external",
+        "status": "accepted",
+        "justification": say_waiver(item.waiver),
+    }
+    return {"suppressions": [suppression]}
 
 
 def _message(item: Diagnostic, indices: Mapping[str, int], product: Product) -> dict[str, object]:
