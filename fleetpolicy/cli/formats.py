@@ -29,6 +29,7 @@ _DOCUMENTS = ("text", "json", "ndjson")
 _OF_COMMANDS = {
     **dict.fromkeys(("validate", "simulate", "plan", "verify", "drift"), _EVERY),
     "show": (*_DOCUMENTS, "markdown"),
+    "fmt": (*_DOCUMENTS, "sarif", "junit", "github"),
     **dict.fromkeys(("lab", "schema"), ("text",)),
 }
 

@@ -11,6 +11,7 @@ from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import NO_FILES
 from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.product import Product
 
 
 def fmt(arguments: Namespace, output: Output) -> ExitStatus:
@@ -38,7 +39,8 @@ def fmt(arguments: Namespace, output: Output) -> ExitStatus:
         "written": not is_only_shown,
         "findings": findings_document(findings, output.profile),
     }
-    output.emit("fmt", "invalid" if failed else "ok", text, parts)
+    result = "invalid" if failed else "ok"
+    output.publish(Product("fmt", result, text, lambda: parts, findings=findings))
     return ExitStatus.INVALID if failed else ExitStatus.DONE
 
 
