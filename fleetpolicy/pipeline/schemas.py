@@ -5,9 +5,15 @@ from collections.abc import Mapping
 
 from fleetpolicy.load import generate_schemas
 from fleetpolicy.plan import plan_schema
+from fleetpolicy.report.schema import output_schemas
 
 
 def all_schemas() -> Mapping[str, str]:
     """Return the text of each schema by its file name, sorted."""
-    plan = json.dumps(plan_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    return dict(sorted({**generate_schemas(), "Plan.json": plan}.items()))
+    others = {"Plan": plan_schema(), **output_schemas()}
+    written = {f"{name}.json": _write(schema) for name, schema in others.items()}
+    return dict(sorted({**generate_schemas(), **written}.items()))
+
+
+def _write(schema: Mapping[str, object]) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
