@@ -1,21 +1,19 @@
 """Execute short access programs in every way that memory types permit."""
 
-from fleetpolicy.simcore.litmus.devices import (
+from fleetpolicy.simcore.litmus.devices import DeviceModel, Registers, View
+from fleetpolicy.simcore.litmus.execute import run_litmus
+from fleetpolicy.simcore.litmus.models import (
     ALL_ONES,
     CoherentMemory,
-    DeviceModel,
     Doorbell,
     ErrorWindow,
     Framebuffer,
     IndexedData,
     ReadPopFifo,
     ReadToClearStatus,
-    Registers,
-    View,
     WriteCounter,
     doorbell,
 )
-from fleetpolicy.simcore.litmus.execute import run_litmus
 from fleetpolicy.simcore.litmus.order import ARRIVAL_ORDER, Rules
 from fleetpolicy.simcore.litmus.program import (
     GUEST,

@@ -4,7 +4,7 @@ from collections import deque
 
 from fleetpolicy.simcore.attributes import MemoryAttributes, type_name
 from fleetpolicy.simcore.litmus.devices import DeviceModel
-from fleetpolicy.simcore.litmus.machine import Machine, Move, MoveKind, Situation, guesses
+from fleetpolicy.simcore.litmus.machine import Machine, Move, MoveKind, Situation
 from fleetpolicy.simcore.litmus.order import ARRIVAL_ORDER, Rules, arrange
 from fleetpolicy.simcore.litmus.program import (
     Attributes,
@@ -15,6 +15,7 @@ from fleetpolicy.simcore.litmus.program import (
     mappings,
 )
 from fleetpolicy.simcore.litmus.result import Counterexample, Safe, Step, Verdict
+from fleetpolicy.simcore.litmus.speculation import all_guesses, guesses_that_matter
 
 Parents = dict[Situation, tuple[Situation, Move] | None]
 
@@ -44,7 +45,10 @@ def run_litmus(
     """
     mapped = mappings(program, attributes)
     order = arrange(program, mapped, rules, posted=device.posted)
-    machine = Machine(order, device, guesses(mapped, device, rules, reduced=reduced))
+    guesses = all_guesses(mapped, device, rules)
+    if reduced:
+        guesses = guesses_that_matter(program, guesses, device)
+    machine = Machine(order, device, guesses)
     start = machine.start()
     parents: Parents = {start: None}
     queue = deque([start])

@@ -12,8 +12,9 @@ from fleetpolicy.simcore.attributes import (
     is_cacheable,
 )
 from fleetpolicy.simcore.litmus.devices import DeviceModel, State, View
-from fleetpolicy.simcore.litmus.order import Order, Rules
+from fleetpolicy.simcore.litmus.order import Order
 from fleetpolicy.simcore.litmus.program import Clean, Rely, Write
+from fleetpolicy.simcore.litmus.speculation import Guess
 
 CLEAN, WRITE_BACK, WRITE_THROUGH = 0, 1, 2
 Line = tuple[int, State]
@@ -52,15 +53,6 @@ class Situation(NamedTuple):
     device: State
     cache: tuple[Line | None, ...]
     reads: tuple[int | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """Name a read that a mapping lets a CPU make although the program does not."""
-
-    mapping: str
-    location: str
-    attributes: MemoryAttributes
 
 
 Step = tuple[Move, Situation]
@@ -274,27 +266,6 @@ class Machine:
     def _put(situation: Situation, number: int, line: Line | None) -> Situation:
         cache = (*situation.cache[:number], line, *situation.cache[number + 1 :])
         return situation._replace(cache=cache)
-
-
-def guesses(
-    mappings: dict[str, MemoryAttributes], device: DeviceModel, rules: Rules, *, reduced: bool
-) -> tuple[Guess, ...]:
-    """Return the reads that may be speculated.
-
-    Args:
-        mappings: Attributes by the name of the mapping.
-        device: The peripheral behind them.
-        rules: The rules of arrival.
-        reduced: Leave out reads that change nothing: those of locations without a side effect,
-            unless they bring a line into the cache.
-    """
-    return tuple(
-        Guess(name, location, attrs)
-        for name, attrs in sorted(mappings.items())
-        if rules.may_speculate(attrs)
-        for location in device.locations
-        if not reduced or is_cacheable(attrs) or location in device.read_sensitive
-    )
 
 
 def _give(situation: Situation, group: tuple[int, ...], value: int) -> Situation:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 
-from fleetpolicy.simcore.topology.groups import iommu_groups
+from fleetpolicy.simcore.topology.groups import Group, iommu_groups
 from fleetpolicy.simcore.topology.tree import NodeKind, PciNode, PciTree
 
 _CONVENTIONAL = frozenset({NodeKind.PCI_DEVICE, NodeKind.PCI_BRIDGE, NodeKind.PCI_TO_PCIE_BRIDGE})
@@ -60,15 +60,19 @@ def _turns(tree: PciTree, step: PciNode, meeting: PciNode) -> bool:
     return False
 
 
-def isolation_gaps(tree: PciTree) -> Iterator[Gap]:
+def isolation_gaps(tree: PciTree, groups: tuple[Group, ...] | None = None) -> Iterator[Gap]:
     """Yield each pair of functions in different groups whose DMA is not kept apart.
 
     The kernel puts a downstream port without ACS and what is behind it into a group of their own,
     although the switch lets its ports talk to each other: group membership alone proves nothing.
+
+    Args:
+        tree: The host's functions.
+        groups: The groups as a host shows them; those that the kernel would make if None.
     """
     group_by_address = {
         address: number
-        for number, group in enumerate(iommu_groups(tree))
+        for number, group in enumerate(iommu_groups(tree) if groups is None else groups)
         for address in group.addresses
     }
     ends = [node.address for node in tree.nodes.values() if not node.kind.is_bridge]
