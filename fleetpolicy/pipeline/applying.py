@@ -7,6 +7,7 @@ from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
 from fleetpolicy.model.plan import Deployment, Plan
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.pipeline.data import playbooks_folder
+from fleetpolicy.pipeline.exceptions import ended
 from fleetpolicy.pipeline.loading import Loaded, parse_record
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import PLAN_STALE
@@ -53,6 +54,10 @@ def check_fresh(plan: Plan, path: Path, loaded: Loaded) -> None:
             f"it was made from policy revision {plan.revision[:12]}, "
             f"the policy is at {loaded.policy.revision[:12]}"
         )
+    reasons += (
+        f"Exception {item.model.metadata.name} ended on {item.model.spec.expires}"
+        for item in ended(loaded.policy, loaded.today)
+    )
     gone = [host.host for host in plan.hosts if host.host not in loaded.inventory.names]
     if gone:
         reasons.append(f"the inventory has no {', '.join(gone)} any more")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
@@ -19,6 +20,7 @@ from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.pipeline.data import playbooks_folder
+from fleetpolicy.pipeline.exceptions import check_exceptions
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import NO_INVENTORY, OFFLINE
 
@@ -36,12 +38,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A policy and the inventory that it is for."""
+    """A policy and the inventory that it is for.
+
+    Args:
+        today: The day that exceptions are judged by; without one all of them have ended.
+    """
 
     places: Places
     policy: PolicySet
     inventory: Inventory
     findings: tuple[Diagnostic, ...]
+    today: date = date.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,15 @@ def places_of(request: Request) -> Places:
     return find_places(settings, request.inventory, request.policies, request.facts)
 
 
+def today_of(request: Request) -> date:
+    """Return the day that exceptions are judged by."""
+    return request.today or datetime.now(UTC).date()
+
+
 def load_policy(request: Request) -> tuple[PolicySet, tuple[Diagnostic, ...]]:
-    """Return the policy alone."""
-    return load_policies(places_of(request).policies)
+    """Return the policy alone, and what is wrong with its exceptions today."""
+    policy, findings = load_policies(places_of(request).policies)
+    return policy, (*findings, *check_exceptions(policy, today_of(request)))
 
 
 def load(request: Request) -> Loaded:
@@ -84,13 +97,10 @@ def load(request: Request) -> Loaded:
             )
         )
     policy, findings = load_policies(places.policies)
-    patterns = {
-        located.model.spec.match.hosts.pattern
-        for located in policy.device_policies
-        if located.model.spec.match.hosts.pattern
-    }
+    patterns = {match.pattern for *_, match in policy.host_matches() if match.pattern}
     inventory = load_inventory(places.inventory, limit=request.limit, patterns=sorted(patterns))
-    return Loaded(places, policy, inventory, (*findings, *inventory.remarks))
+    remarks = (*findings, *inventory.remarks)
+    return Loaded(places, policy, inventory, remarks, today_of(request))
 
 
 def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Looked:

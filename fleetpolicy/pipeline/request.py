@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from fleetpolicy.diagnostics import Profile
@@ -24,6 +25,7 @@ class Request:
         offline: Open no connection.
         forks: Hosts at a time.
         progress: Told what goes on, a line each.
+        today: The day that exceptions are judged by; None for the clock's, in UTC.
     """
 
     inventory: Path | None = None
@@ -36,3 +38,4 @@ class Request:
     offline: bool = False
     forks: int = 5
     progress: Callable[[str], None] = _silent
+    today: date | None = None

@@ -8,6 +8,7 @@ from importlib import import_module
 from fleetpolicy.diagnostics import Rule, Severity
 
 _COMMANDS = "docs/command-line.md"
+_LANGUAGE = "docs/policy-language.md"
 _STAGES = ("load", "resolve", "simulate", "render", "plan", "observe", "deploy", "verify", "lab")
 
 BAD_OUTPUT = Rule(
@@ -109,6 +110,96 @@ OUTPUT_UNWRITTEN = Rule(
     Severity.ERROR,
     "A file that a product is to go to can be written; it is replaced whole or not at all.",
     _COMMANDS,
+)
+
+NO_GIT = Rule(
+    "FP650",
+    "git-not-installed",
+    Severity.ERROR,
+    "Revisions are read by git.",
+    _COMMANDS,
+)
+NO_REPOSITORY = Rule(
+    "FP651",
+    "not-in-a-repository",
+    Severity.ERROR,
+    "A fleet has revisions to compare with only where git keeps it.",
+    _COMMANDS,
+)
+UNKNOWN_REVISION = Rule(
+    "FP652",
+    "unknown-revision",
+    Severity.ERROR,
+    "A revision to compare with is a commit that this clone has: a branch, a tag or a hash.",
+    "git, gitrevisions(7)",
+)
+GIT_FAILED = Rule(
+    "FP653",
+    "revision-not-readable",
+    Severity.ERROR,
+    "The files of a revision are written into a temporary folder; a clone that lacks some of them "
+    "cannot be compared with.",
+    _COMMANDS,
+)
+BAD_AGE = Rule(
+    "FP654",
+    "bad-age",
+    Severity.ERROR,
+    "An age is a whole number of minutes, hours or days.",
+    _COMMANDS,
+)
+OLD_FACTS = Rule(
+    "FP655",
+    "facts-too-old",
+    Severity.WARNING,
+    "Hosts change while nobody looks: what is judged by old facts may be wrong.",
+    _COMMANDS,
+    production=Severity.ERROR,
+)
+NO_SUCH_RECORDS = Rule(
+    "FP656",
+    "no-such-records",
+    Severity.ERROR,
+    "Looks at hosts are compared by their records: a folder of them, or a file of one or many.",
+    _COMMANDS,
+)
+EXCEPTION_ENDED = Rule(
+    "FP611",
+    "exception-expired",
+    Severity.ERROR,
+    "An Exception silences findings until the day on which it expires and not a day longer; it is "
+    "then removed or prolonged by its owner, never forgotten.",
+    _LANGUAGE,
+)
+EXCEPTION_ENDS_SOON = Rule(
+    "FP612",
+    "exception-expires-soon",
+    Severity.WARNING,
+    "What an Exception silences comes back when it expires; its owner is told 14 days before.",
+    _LANGUAGE,
+)
+EXCEPTION_IDLE = Rule(
+    "FP613",
+    "exception-silences-nothing",
+    Severity.WARNING,
+    "An Exception that silences nothing is a mistake or a leftover, and would hide what comes "
+    "later.",
+    _LANGUAGE,
+)
+NO_SUCH_RULE = Rule(
+    "FP614",
+    "no-such-rule",
+    Severity.ERROR,
+    "An Exception names rules by their ids, and each of them exists.",
+    "docs/rules.md",
+)
+NEVER_SILENCED = Rule(
+    "FP615",
+    "rule-never-silenced",
+    Severity.ERROR,
+    "Rules that keep hosts alive, and rules without which nothing of a host can be worked out, "
+    "cannot be silenced; docs/rules.md tells which can.",
+    _LANGUAGE,
 )
 
 
