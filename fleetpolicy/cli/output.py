@@ -21,7 +21,7 @@ from fleetpolicy.diagnostics import (
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.report.colour import PLAIN, Palette
 from fleetpolicy.report.document import findings_document, silenced_document
-from fleetpolicy.report.findings import count_findings, write_findings
+from fleetpolicy.report.findings import count_findings, write_findings, write_silenced
 from fleetpolicy.report.product import Product
 
 _RESULTS = {
@@ -124,7 +124,7 @@ class Output:
         self, verb: str, result: str, findings: Iterable[Diagnostic], closing: str = ""
     ) -> None:
         """Write findings, their count, and a closing line."""
-        found = spoken(tuple(findings), self.profile)
+        found = tuple(findings)
         self.publish(
             Product(
                 verb,
@@ -136,14 +136,19 @@ class Output:
         )
 
     def findings_text(self, found: tuple[Diagnostic, ...], palette: Palette) -> str:
-        """Return findings as text with their count; notes only where more was asked for."""
+        """Return findings as text with their count; notes only where more was asked for.
+
+        Silenced ones follow, a line each.
+        """
         shown = tuple(
             item
             for item in spoken(found, self.profile)
             if self.verbose or item.severity(self.profile) is not Severity.INFO
         )
-        text = write_findings(shown, self.profile, palette)
-        return f"{text}{count_findings(shown, self.profile)}\n" if shown else ""
+        waived = silenced(found, self.profile)
+        text = write_findings(shown, self.profile, palette) + write_silenced(waived, palette)
+        counted = count_findings((*shown, *waived), self.profile)
+        return f"{text}{counted}\n" if text else ""
 
     def fails(self, findings: Iterable[Diagnostic]) -> bool:
         """Tell whether findings stop the run: errors, and under --strict warnings."""

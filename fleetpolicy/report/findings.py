@@ -49,6 +49,20 @@ def _lines(item: Diagnostic, profile: Profile, palette: Palette) -> Iterator[str
     yield f"  see: {item.rule.source}; fleetpolicy explain {item.rule.id}{facts}"
 
 
+def write_silenced(findings: Iterable[Diagnostic], palette: Palette = PLAIN) -> str:
+    """Return a line per silenced finding: place, rule, subject, and who silences it until when."""
+    lines = []
+    for item in group_findings(findings):
+        if waiver := item.waiver:
+            subject = describe_subject(item.subject)
+            said = (
+                f"{item.span}: {item.rule.id} {item.rule.name}, {subject}: silenced by Exception "
+            )
+            said += f"{waiver.name} until {waiver.until} ({waiver.owner}, {waiver.reason})"
+            lines.append(palette.paint(said, "dim") + "\n")
+    return "".join(lines)
+
+
 def _indent(text: str) -> str:
     return text.replace("\n", "\n       ")
 
@@ -75,8 +89,12 @@ def describe_hosts(hosts: tuple[str, ...]) -> str:
 def count_findings(findings: Iterable[Diagnostic], profile: Profile) -> str:
     """Return how many findings of each severity there are, such as `2 errors, 1 warning`."""
     counts = dict.fromkeys(Severity, 0)
+    silenced = 0
     for item in group_findings(findings):
-        counts[item.severity(profile)] += 1
+        if item.waiver:
+            silenced += 1
+        else:
+            counts[item.severity(profile)] += 1
     words = {
         Severity.ERROR: ("error", "errors"),
         Severity.WARNING: ("warning", "warnings"),
@@ -85,4 +103,5 @@ def count_findings(findings: Iterable[Diagnostic], profile: Profile) -> str:
     said = [
         f"{number} {words[severity][number > 1]}" for severity, number in counts.items() if number
     ]
-    return ", ".join(said) or "no findings"
+    more = f", {silenced} silenced" if silenced else ""
+    return (", ".join(said) or "no findings") + more
