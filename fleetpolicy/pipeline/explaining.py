@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.fleet import AssignedDevice, Assignment, FleetHost, HostClass
+from fleetpolicy.pipeline.exceptions import ended
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.pipeline.work import Work
 from fleetpolicy.resolve.claims import matches_device
-from fleetpolicy.resolve.grouping import group_hosts
+from fleetpolicy.resolve.grouping import group_hosts, matches_host
 from fleetpolicy.resolve.situation import Situation
 
 PRECEDENCE = (
@@ -33,6 +34,7 @@ def explain_rule(rule_id: str) -> tuple[Reason, ...]:
     return (
         Reason(f"{rule.id} {rule.name}: {rule.severity.value}{production}"),
         Reason(rule.text),
+        Reason("an Exception may silence it" if rule.waivable else "no Exception can silence it"),
         Reason(f"source: {rule.source}"),
     )
 
@@ -42,6 +44,7 @@ def explain_host(work: Work, host: FleetHost) -> tuple[Reason, ...]:
     host_class = work.fleet.class_of(host)
     return (
         Reason(f"{host.name}; precedence: {PRECEDENCE}"),
+        *_exceptions(work, host.name),
         *_kernel(host_class),
         *_settings(host_class),
         *(_assignment(item) for item in host_class.assignments),
@@ -54,6 +57,20 @@ def explain_host(work: Work, host: FleetHost) -> tuple[Reason, ...]:
             for item in work.rendering.of(host)
         ),
     )
+
+
+def _exceptions(work: Work, name: str) -> Iterator[Reason]:
+    """Tell of the exceptions that are for a host, those that have ended too."""
+    loaded = work.loaded
+    for located in loaded.policy.exceptions:
+        spec = located.model.spec
+        if matches_host(spec.hosts, loaded.inventory.hosts[name], loaded.inventory):
+            silences = "silenced" if located in ended(loaded.policy, loaded.today) else "silences"
+            yield Reason(
+                f"Exception {located.model.metadata.name} {silences} {', '.join(spec.rules)} "
+                f"until {spec.expires} ({spec.owner}, {spec.reason})",
+                located.span,
+            )
 
 
 def _devices(devices: tuple[AssignedDevice, ...]) -> str:

@@ -23,5 +23,6 @@ def _section(rule: Rule) -> str:
         f"\n## {rule.id} {rule.name}\n\n{rule.text}\n\n"
         f"- severity: {rule.severity.value}{production}\n"
         f"- from profile: {rule.profile.name.lower()}\n"
+        f"- an Exception may silence it: {'yes' if rule.waivable else 'no'}\n"
         f"- source: {rule.source}\n"
     )
