@@ -128,7 +128,19 @@ def _simulate_flags(verb: ArgumentParser) -> None:
 
 
 def _plan_flags(verb: ArgumentParser) -> None:
-    verb.add_argument("--out", type=Path, metavar="FILE", help="save the plan for apply")
+    what = verb.add_mutually_exclusive_group()
+    what.add_argument("--out", type=Path, metavar="FILE", help="save the plan for apply")
+    what.add_argument(
+        "--against", metavar="REV",
+        help="compare with what a git revision renders; no host is touched",
+    )  # fmt: skip
+
+
+def _age_flag(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--max-age", default="", metavar="AGE",
+        help="how old recorded facts may be, such as 30d",
+    )  # fmt: skip
 
 
 def _show_flags(verb: ArgumentParser) -> None:
@@ -154,8 +166,15 @@ def _explain_flags(verb: ArgumentParser) -> None:
 
 
 def _facts_flags(verb: ArgumentParser) -> None:
-    verb.add_argument("action", choices=("collect", "show"))
-    verb.add_argument("host", nargs="?", default="", metavar="HOST")
+    verb.add_argument("action", choices=("collect", "show", "diff"))
+    verb.add_argument(
+        "what", nargs="*", metavar="HOST|A B",
+        help="a host to show, or two folders or files of records to compare",
+    )  # fmt: skip
+    verb.add_argument("--bundle", action="store_true", help="collect into one file, hosts.jsonl")
+    verb.add_argument(
+        "--prune", action="store_true", help="remove records of hosts that the inventory lacks"
+    )
 
 
 def _lab_flags(verb: ArgumentParser) -> None:
@@ -205,16 +224,17 @@ _VERBS: dict[str, _Verb] = {
     "doctor": ("Say what is missing on this machine", "doctor", "doctor", _doctor_flags),
     "fmt": ("Format policy files, comments kept", "fmt", "fmt", _fmt_flags, _place_flags),
     "validate": ("Judge a policy, alone or against a fleet", "validate", "validate",
-                 _validate_flags, *_ON_HOSTS),
+                 _validate_flags, _age_flag, *_ON_HOSTS),
     "schema": ("Print the JSON Schema of a kind, or write them all", "schema", "schema",
                _schema_flags),
-    "facts": ("Collect or show what hosts are", "facts", "facts", _facts_flags, *_ON_HOSTS),
+    "facts": ("Collect, show or compare what hosts are", "facts", "facts", _facts_flags, _age_flag,
+              _exit_flag, *_ON_HOSTS),
     "render": ("Write the files that hosts are to have", "render", "render", _render_flags,
                *_ON_HOSTS),
     "simulate": ("Say what guests get for every region of every device", "simulate", "simulate",
-                 _simulate_flags, *_ON_HOSTS),
-    "plan": ("Say what apply would change, and why", "plan", "plan", _plan_flags, _exit_flag,
-             *_ON_HOSTS),
+                 _simulate_flags, _age_flag, *_ON_HOSTS),
+    "plan": ("Say what apply would change, and why", "plan", "plan", _plan_flags, _age_flag,
+             _exit_flag, *_ON_HOSTS),
     "show": ("Show a saved plan", "plan", "show", _show_flags),
     "apply": ("Bring hosts to the policy, and verify", "apply", "apply", _apply_flags,
               _fleet_flags, _fork_flag),

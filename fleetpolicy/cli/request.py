@@ -19,4 +19,5 @@ def request_of(arguments: Namespace, output: Output) -> Request:
         offline=getattr(arguments, "offline", False),
         forks=getattr(arguments, "forks", 5),
         progress=output.progress,
+        max_age=getattr(arguments, "max_age", ""),
     )

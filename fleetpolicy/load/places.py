@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
@@ -21,6 +22,7 @@ class Places:
         facts: Folder of recorded facts; None where there is none.
         checks: Folder of the fleet's own test_*.py; None where there is none.
         default_facts: Where facts are recorded, whether the folder exists or not.
+        max_age: How old recorded facts may be; None for any age.
     """
 
     inventory: Path | None
@@ -28,6 +30,7 @@ class Places:
     facts: Path | None
     checks: Path | None = None
     default_facts: Path = Path("facts")
+    max_age: timedelta | None = None
 
 
 def find_places(
@@ -59,6 +62,7 @@ def find_places(
             tuple(policies) or settings.policies,
             facts or _existing(wanted),
             default_facts=wanted or Path("facts"),
+            max_age=settings.max_age,
         )
     folder = named if named.is_dir() and _is_fleet(named) else named.parent
     own = _existing(folder / "policies")
@@ -69,6 +73,7 @@ def find_places(
         facts=facts or _existing(recorded),
         checks=_existing(folder / "checks"),
         default_facts=recorded,
+        max_age=settings.max_age,
     )
 
 

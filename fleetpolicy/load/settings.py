@@ -2,26 +2,51 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
 from fleetpolicy.load.files import read_file
 from fleetpolicy.load.rules import NOT_A_DOCUMENT
 from fleetpolicy.load.source import parse_source
 from fleetpolicy.load.validation import judge
-from fleetpolicy.model.scalars import Document, Line
+from fleetpolicy.model.scalars import Document, Duration, Line, duration_of
 
 SETTINGS_NAME = "fleetpolicy.yaml"
+
+
+def _spelt_out(value: Any) -> Any:
+    return {"folder": value} if isinstance(value, str) else value
+
+
+def _either(schema: dict[str, Any]) -> None:
+    """Let the schema say that the folder alone may stand for the whole."""
+    schema.pop("default", None)
+    whole = {key: schema.pop(key) for key in tuple(schema) if key != "description"}
+    schema["anyOf"] = [{"type": "string"}, whole]
+
+
+class FactsSettings(Document):
+    """Where facts are recorded, and how old they may be."""
+
+    folder: Line | None = Field(default=None, description="Folder of recorded facts.")
+    max_age: Duration | None = Field(
+        default=None, description="Older facts are found fault with, such as 30d."
+    )
 
 
 class SettingsDocument(Document):
     """Where a repository keeps what the commands work on; paths are relative to this file."""
 
     policies: tuple[Line, ...] = Field(default=(), description="Policy files and folders.")
-    facts: Line | None = Field(default=None, description="Folder of recorded facts.")
+    facts: Annotated[FactsSettings, BeforeValidator(_spelt_out)] = Field(
+        default=FactsSettings(),
+        description="Folder of recorded facts, or folder and maxAge.",
+        json_schema_extra=_either,
+    )
     inventory: Annotated[Line, Field(min_length=1)] | None = Field(
         default=None, description="A fleet's folder, or anything that Ansible takes."
     )
@@ -33,12 +58,14 @@ class Settings:
 
     Args:
         source: The settings file, None where there is none.
+        max_age: How old recorded facts may be; None for any age.
     """
 
     policies: tuple[Path, ...] = ()
     facts: Path | None = None
     inventory: Path | None = None
     source: Path | None = None
+    max_age: timedelta | None = None
 
 
 def load_settings(start: Path, explicit: Path | None) -> Settings:
@@ -92,9 +119,10 @@ def _resolve(settings: SettingsDocument, path: Path) -> Settings:
     folder = path.parent
     return Settings(
         policies=tuple(_shorten(folder / name) for name in settings.policies),
-        facts=_shorten(folder / settings.facts) if settings.facts else None,
+        facts=_shorten(folder / settings.facts.folder) if settings.facts.folder else None,
         inventory=_shorten(folder / settings.inventory) if settings.inventory else None,
         source=path,
+        max_age=duration_of(settings.facts.max_age or ""),
     )
 
 

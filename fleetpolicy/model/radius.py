@@ -30,7 +30,7 @@ class Side:
     """A fleet as one revision has it.
 
     Args:
-        names: The hosts of its inventory.
+        names: The hosts of its inventory that --limit leaves, whether worked out or not.
         facts: Host to the key of the facts that it was judged by.
         findings: Those of every stage, as far as the profile lets them through.
     """

@@ -1,7 +1,7 @@
 """Spell the values of the field: PCI addresses and ids, sizes, names, kernel words."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -107,12 +107,20 @@ TimeZone = Annotated[str, _spelt(r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,
 Count = Annotated[int, Field(ge=1, le=4096), TO_NUMBER]
 Priority = Annotated[int, Field(ge=0, le=1_000_000), TO_NUMBER]
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _KIB = {"KiB": 1, "MiB": 1 << 10, "GiB": 1 << 20, "TiB": 1 << 30}
 
 
 def size_kib(size: str) -> int:
     """Return a size such as 64GiB in KiB."""
     return int(size[:-3]) * _KIB[size[-3:]]
+
+
+def duration_of(text: str) -> timedelta | None:
+    """Return a duration such as 36h or 30d; None for a text that is none."""
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhd]", text):
+        return None
+    return timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]])
 
 
 def canonical_module(name: str) -> str:

@@ -19,6 +19,7 @@ from fleetpolicy.load import (
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord
+from fleetpolicy.pipeline.ages import find_old, now, parse_age
 from fleetpolicy.pipeline.data import playbooks_folder
 from fleetpolicy.pipeline.exceptions import check_exceptions
 from fleetpolicy.pipeline.request import Request
@@ -118,11 +119,20 @@ def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Lo
     if folder and not request.live:
         records, findings = load_records(folder)
         wanted = {name: records[name] for name in loaded.inventory.hosts if name in records}
-        return Looked(wanted, findings, live=False)
+        old = judge_ages(request, loaded.places, wanted.values())
+        return Looked(wanted, (*findings, *old), live=False)
     real = [host.name for host in loaded.inventory.hosts.values() if host.simulated is None]
     if request.offline or (real and not may_look):
         raise FleetPolicyError(*loaded.findings, _need_look(loaded, request))
     return look(request, loaded, loaded.inventory.hosts)
+
+
+def judge_ages(
+    request: Request, places: Places, records: Iterable[HostRecord]
+) -> tuple[Diagnostic, ...]:
+    """Return a finding for the records that are older than the run or the settings permit."""
+    limit = parse_age(request.max_age) if request.max_age else places.max_age
+    return find_old(records, limit, now()) if limit else ()
 
 
 def _need_look(loaded: Loaded, request: Request) -> Diagnostic:

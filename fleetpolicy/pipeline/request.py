@@ -25,6 +25,7 @@ class Request:
         offline: Open no connection.
         forks: Hosts at a time.
         progress: Told what goes on, a line each.
+        max_age: How old recorded facts may be, such as 30d; empty for what the settings say.
         today: The day that exceptions are judged by; None for the clock's, in UTC.
     """
 
@@ -39,3 +40,4 @@ class Request:
     forks: int = 5
     progress: Callable[[str], None] = _silent
     today: date | None = None
+    max_age: str = ""

@@ -1,4 +1,4 @@
-"""Say what apply would change; save it, show what was saved."""
+"""Say what apply would change, or what an edit changes; save a plan, show what was saved."""
 
 from argparse import Namespace
 
@@ -6,17 +6,22 @@ from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus
 from fleetpolicy.model.plan import Plan
+from fleetpolicy.pipeline.against import compare_with
 from fleetpolicy.pipeline.applying import read_plan, save_plan
 from fleetpolicy.pipeline.loading import load, records_of
+from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.work import plan_work, stop_at_errors, work_out
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.plan import plan_document, write_plan
 from fleetpolicy.report.product import Product
+from fleetpolicy.report.radius import radius_document, write_radius
 
 
 def plan(arguments: Namespace, output: Output) -> ExitStatus:
     """Print the plan; hosts are read, never written."""
     request = request_of(arguments, output)
+    if arguments.against is not None:
+        return _plan_against(request, arguments, output)
     loaded = load(request)
     work = work_out(loaded, records_of(request, loaded))
     stop_at_errors(work.findings, output.profile)
@@ -28,6 +33,30 @@ def plan(arguments: Namespace, output: Output) -> ExitStatus:
         output.progress(f"saved: apply exactly this with: fleetpolicy apply {arguments.out}")
     show_plan(output, "plan", made, findings)
     changes = arguments.detailed_exitcode and not made.is_empty
+    return ExitStatus.CHANGES if changes else ExitStatus.DONE
+
+
+def _plan_against(request: Request, arguments: Namespace, output: Output) -> ExitStatus:
+    """Print what the working tree's policy does to the fleet that a revision describes."""
+    found = compare_with(request, arguments.against)
+    radius, findings = found.radius, found.work.findings
+    failed = output.fails(findings)
+    result = "invalid" if failed else "no-op" if radius.is_empty else "changes"
+    output.publish(
+        Product(
+            "plan --against",
+            result,
+            lambda palette: write_radius(radius, palette, verbose=output.verbose),
+            lambda: {
+                **radius_document(radius),
+                "findings": findings_document(findings, output.profile),
+            },
+            findings=findings,
+        )
+    )
+    if failed:
+        return ExitStatus.INVALID
+    changes = arguments.detailed_exitcode and not radius.is_empty
     return ExitStatus.CHANGES if changes else ExitStatus.DONE
 
 
