@@ -8,6 +8,7 @@ rendered/HOST/ and plan.txt.
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from fleetpolicy.diagnostics import (
     Profile,
     Span,
     errors,
+    silenced,
     spoken,
 )
 from fleetpolicy.load import load_inventory, load_policies, load_records
@@ -25,13 +27,14 @@ from fleetpolicy.load.places import Places
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.pipeline.loading import Loaded, Looked
 from fleetpolicy.pipeline.work import Work, plan_work, work_out
-from fleetpolicy.report.findings import count_findings, write_findings
+from fleetpolicy.report.findings import count_findings, write_findings, write_silenced
 from fleetpolicy.report.plan import write_plan
 from fleetpolicy.report.simulation import write_simulation
 
 TESTS = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in (TESTS / "cases").iterdir() if path.is_dir())
-PATTERNS = ("gh-*", "nowhere-*", "x86-*")
+TODAY = date(2027, 1, 15)
+PATTERNS = ("gh-*", "n1-*:old-*", "nowhere-*", "old-01", "old-02", "x86-*")
 Golden = Callable[[Path, str], None]
 
 
@@ -70,15 +73,16 @@ def _walk(case: Path, inventory: Inventory) -> tuple[str, Work | None]:
     if (case / "facts").exists():
         own, worse = load_records(case / "facts")
         records, bad = {**records, **own}, (*bad, *worse)
-    loaded = Loaded(Places(None, (), None), policy, inventory, found)
+    loaded = Loaded(Places(None, (), None), policy, inventory, found, TODAY)
     work = work_out(loaded, Looked(records, bad, live=False))
     stopped = errors(spoken(work.findings, profile), profile)
     return _text(work.findings, profile), None if stopped else work
 
 
 def _text(findings: tuple[Diagnostic, ...], profile: Profile) -> str:
-    said = spoken(findings, profile)
-    return write_findings(said, profile) + count_findings(said, profile) + "\n"
+    said, waived = spoken(findings, profile), silenced(findings, profile)
+    counted = count_findings((*said, *waived), profile)
+    return write_findings(said, profile) + write_silenced(waived) + counted + "\n"
 
 
 def _compare_artifacts(case: Path, work: Work, golden: Golden) -> None:
