@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.plan import Check
 from fleetpolicy.report.findings import describe_subject, group_findings, write_findings
-from fleetpolicy.report.product import Product, flatten, say_waiver
+from fleetpolicy.report.product import Product, flatten, headline, say_waiver
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
@@ -82,9 +82,8 @@ def _checked(product: Product, check: Check) -> _Case:
     """Return the case of a check, which its class names by the host."""
     found = write_findings(check.findings, product.profile)
     rules = ", ".join(dict.fromkeys(f"{item.rule.id} {item.rule.name}" for item in check.findings))
-    message = check.message.strip()
-    headline = rules or message.partition("\n")[0]
-    return _Case(f"checks.{check.host}", check.name, headline, found + message)
+    failure = rules or headline(check.message)
+    return _Case(f"checks.{check.host}", check.name, failure, found + check.message.strip())
 
 
 def _extra_lines(product: Product) -> Iterator[str]:

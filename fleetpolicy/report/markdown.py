@@ -21,7 +21,7 @@ from fleetpolicy.report.markup import (
     row,
 )
 from fleetpolicy.report.plan import group_plan, show_changes, summarise
-from fleetpolicy.report.product import Product, Table, flatten, say_waiver
+from fleetpolicy.report.product import Product, Table, flatten, headline, say_waiver
 
 _SEVERITIES = tuple(Severity)
 _SHOWN_EVIDENCE = 160
@@ -71,6 +71,12 @@ def _sections(product: Product, findings: list[Diagnostic]) -> Iterator[Section]
     if product.plan:
         plan = product.plan
         yield Section("differences", "", tuple(_difference(plan, group) for group in groups))
+    messages = tuple(
+        fold(f"check {check.name} of {check.host}", block(check.message.strip()))
+        for check in product.checks
+        if check.message
+    )
+    yield Section("messages of checks", "", messages)
     yield Section("explanations", "", tuple(_explanation(item) for item in findings))
 
 
@@ -173,7 +179,7 @@ def _failed_checks(product: Product) -> Section:
             (
                 code(check.host),
                 code(check.name),
-                escape(_shorten(check.message.strip()) or _rules(check)),
+                escape(_shorten(headline(check.message)) or _rules(check)),
             )
         )
         for check in product.checks

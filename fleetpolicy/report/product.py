@@ -94,6 +94,13 @@ def lists_of(parts: Mapping[str, object]) -> dict[str, list[Mapping[str, object]
     }
 
 
+def headline(message: str) -> str:
+    """Return the line of a check's message that says most: pytest's first error, else the first."""
+    lines = message.strip().splitlines() or [""]
+    failed = (line[2:].strip() for line in lines if line.startswith("E "))
+    return next(failed, lines[0])
+
+
 def say_waiver(waiver: Waiver) -> str:
     """Return who silences a finding, until when, and why."""
     return f"Exception {waiver.name} ({waiver.owner}, until {waiver.until}): {waiver.reason}"
