@@ -1,0 +1,205 @@
+"""Write a guest down from the domain that libvirt keeps, as far as the language goes."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from fleetpolicy.model.difference import carries_our_metadata
+from fleetpolicy.model.record import HostRecord
+from fleetpolicy.scaffold.wording import quoted
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]{1,1000}")
+_TOLD = frozenset(
+    (
+        "clock",
+        "cpu",
+        "currentMemory",
+        "devices",
+        "features",
+        "memory",
+        "memoryBacking",
+        "metadata",
+        "name",
+        "numatune",
+        "on_crash",
+        "on_poweroff",
+        "on_reboot",
+        "os",
+        "pm",
+        "resource",
+        "seclabel",
+        "title",
+        "uuid",
+        "vcpu",
+    )
+)
+_TOLD_DEVICES = frozenset(
+    (
+        "console",
+        "controller",
+        "disk",
+        "emulator",
+        "hostdev",
+        "interface",
+        "memballoon",
+        "serial",
+    )
+)
+_UNITS = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "": 1 << 10, "MiB": 1 << 20}
+_UNITS |= {"M": 1 << 20, "GiB": 1 << 30, "G": 1 << 30, "TiB": 1 << 40, "T": 1 << 40}
+_SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+
+
+@dataclass(frozen=True, slots=True)
+class FirstGuest:
+    """A guest's document.
+
+    Args:
+        lines: Of YAML.
+        is_ours: The domain carries fleetpolicy's metadata; another one is not taken over.
+        left_out: What of the domain the document does not say.
+    """
+
+    name: str
+    host: str
+    lines: tuple[str, ...]
+    is_ours: bool
+    left_out: tuple[str, ...]
+
+
+def read_guest(record: HostRecord, name: str) -> FirstGuest | str:
+    """Return a host's domain as a guest, or why it cannot be one."""
+    text = record.state.domains[name]
+    try:
+        domain = ET.fromstring(text)  # noqa: S314 libvirt's own output
+    except ET.ParseError as error:
+        return f"what libvirt keeps is not XML: {error}"
+    if not _NAME.fullmatch(name):
+        return "its name is no name of the language: lower-case letters, digits, dots and dashes"
+    memory = _size(domain.find("memory"))
+    vcpus = (domain.findtext("vcpu") or "").strip()
+    if not memory or not vcpus.isdecimal():
+        return "its memory or its number of vCPUs cannot be read"
+    left_out: list[str] = []
+    lines = [
+        "apiVersion: fleetpolicy/v1alpha1",
+        "kind: Guest",
+        f"metadata: {{name: {quoted(name)}}}",
+        "spec:",
+        f"  host: {quoted(record.host)}",
+        *_title(domain),
+        f"  vcpus: {int(vcpus)}",
+        f"  memory: {memory}",
+        *_backing(domain, left_out),
+        *_section("devices", _hostdevs(domain, record, left_out)),
+        *_section("disks", _disks(domain, left_out)),
+        *_section("networks", _networks(domain, left_out)),
+    ]
+    left_out += _untold(domain)
+    is_ours = carries_our_metadata(text)
+    return FirstGuest(name, record.host, tuple(lines), is_ours, tuple(dict.fromkeys(left_out)))
+
+
+def _title(domain: ET.Element) -> Iterator[str]:
+    title = domain.findtext("title") or ""
+    if _LINE.fullmatch(title):
+        yield f"  title: {quoted(title)}"
+
+
+def _size(element: ET.Element | None, attribute: str = "") -> str:
+    """Return a size in the largest unit that divides it, empty where there is none."""
+    if element is None:
+        return ""
+    number = (element.get(attribute) if attribute else element.text) or ""
+    factor = _UNITS.get(element.get("unit", ""))
+    if not number.strip().isdecimal() or not factor:
+        return ""
+    total = int(number) * factor
+    unit = next(((name, size) for name, size in _SIZES if total and total % size == 0), None)
+    return f"{total // unit[1]}{unit[0]}" if unit else ""
+
+
+def _backing(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
+    pages = domain.findall("memoryBacking/hugepages/page")
+    size = _size(pages[0], "size") if len(pages) == 1 else ""
+    if size:
+        yield f"  hugepages: {size}"
+    elif domain.find("memoryBacking/hugepages") is not None:
+        left_out.append("huge pages without one size")
+    node = domain.find("numatune/memory")
+    if node is not None and node.get("mode") == "strict" and node.get("nodeset", "").isdecimal():
+        yield f"  numaNode: {int(node.get('nodeset', ''))}"
+    elif node is not None:
+        left_out.append("numatune")
+
+
+def _section(name: str, items: Iterator[str]) -> Iterator[str]:
+    lines = [f"    - {item}" for item in items]
+    yield from [f"  {name}:", *lines] if lines else []
+
+
+def _hostdevs(domain: ET.Element, record: HostRecord, left_out: list[str]) -> Iterator[str]:
+    ids = {device.address: device.id for device in record.facts.devices}
+    for hostdev in domain.findall("devices/hostdev"):
+        source = hostdev.find("source/address")
+        address = _address(source) if hostdev.get("type") == "pci" and source is not None else ""
+        if address not in ids:
+            left_out.append(f"the {hostdev.get('type')} hostdev {address}".strip())
+            continue
+        boot = _boot_order(hostdev)
+        yield f"device: {{address: {quoted(address)}, id: {quoted(ids[address])}}}" + (
+            f"\n      {boot}" if boot else ""
+        )
+
+
+def _address(source: ET.Element) -> str:
+    try:
+        domain, bus, slot, function = (
+            int(source.get(name, "0"), 16) for name in ("domain", "bus", "slot", "function")
+        )
+    except ValueError:
+        return ""
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
+def _boot_order(element: ET.Element) -> str:
+    boot = element.find("boot")
+    order = boot.get("order", "") if boot is not None else ""
+    return f"bootOrder: {int(order)}" if order.isdecimal() else ""
+
+
+def _disks(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
+    for disk in domain.findall("devices/disk"):
+        source, driver = disk.find("source"), disk.find("driver")
+        path = source.get("file", "") if source is not None else ""
+        form = driver.get("type", "raw") if driver is not None else "raw"
+        kind = disk.get("device", "disk")
+        if kind != "disk" or form not in {"qcow2", "raw"} or not _PATH.fullmatch(path):
+            target = disk.find("target")
+            left_out.append(f"the {kind} {target.get('dev') if target is not None else path}")
+            continue
+        parts = [f"path: {quoted(path)}", f"format: {form}", _boot_order(disk)]
+        yield f"{{{', '.join(part for part in parts if part)}}}"
+
+
+def _networks(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
+    for interface in domain.findall("devices/interface"):
+        kind, source = interface.get("type", ""), interface.find("source")
+        name = source.get(kind, "") if source is not None else ""
+        if kind in {"bridge", "network"} and _NAME.fullmatch(name):
+            yield f"{{{kind}: {quoted(name)}}}"
+        else:
+            left_out.append(f"the {kind} interface {name}".strip())
+
+
+def _untold(domain: ET.Element) -> Iterator[str]:
+    """Yield the elements that a guest's document has no word for."""
+    for child in domain:
+        if child.tag not in _TOLD and not child.tag.startswith("{"):
+            yield child.tag
+    for child in domain.find("devices") or ():
+        if child.tag not in _TOLD_DEVICES:
+            yield child.tag
