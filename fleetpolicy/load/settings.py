@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
 from fleetpolicy.load.files import read_file
@@ -16,9 +16,12 @@ from fleetpolicy.load.validation import judge
 from fleetpolicy.model.scalars import Document, Duration, Line, duration_of
 
 SETTINGS_NAME = "fleetpolicy.yaml"
+_TEXTS = ConfigDict(regex_engine="python-re")
 
 
 def _spelt_out(value: Any) -> Any:
+    if not isinstance(value, str | dict | Document):
+        raise ValueError("write a folder, or a mapping with folder and maxAge")  # noqa: TRY004 pydantic wants ValueError
     return {"folder": value} if isinstance(value, str) else value
 
 
@@ -26,7 +29,7 @@ def _either(schema: dict[str, Any]) -> None:
     """Let the schema say that the folder alone may stand for the whole."""
     schema.pop("default", None)
     whole = {key: schema.pop(key) for key in tuple(schema) if key != "description"}
-    schema["anyOf"] = [{"type": "string"}, whole]
+    schema["anyOf"] = [TypeAdapter(Line, config=_TEXTS).json_schema(), whole]
 
 
 class FactsSettings(Document):

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,10 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
 
     assert refusals(path) == [
         "s.yaml:1:1: unknown-key: the document has no key 'policy'; fix: write policies",
-        "s.yaml:2:8: bad-value: facts is a sequence; fix: write a text",
+        (
+            "s.yaml:2:8: bad-value: facts is a sequence; "
+            "fix: write a folder, or a mapping with folder and maxAge"
+        ),
         (
             "s.yaml:3:12: bad-value: inventory is 'a\\nb'; fix: write one line of text without "
             "control characters, at most 500 of them"
@@ -90,3 +94,24 @@ def test_settings_that_cannot_be_parsed_are_told(tmp_path: Path) -> None:
     path.write_text("policies: *\n")
 
     assert [line.split(": while")[0] for line in refusals(path)] == ["s.yaml:1:12: yaml-syntax"]
+
+
+def test_facts_may_be_a_folder_with_an_age(tmp_path: Path) -> None:
+    path = tmp_path / "fleetpolicy.yaml"
+    path.write_text("facts: {folder: looks, maxAge: 30d}\n")
+
+    settings = load_settings(tmp_path, path)
+
+    assert settings == Settings(facts=tmp_path / "looks", source=path, max_age=timedelta(days=30))
+
+
+def test_facts_that_are_too_old_to_say_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fleetpolicy.yaml"
+    path.write_text("facts: {maxAge: 30x}\n")
+
+    assert refusals(path) == [
+        (
+            "fleetpolicy.yaml:1:17: bad-value: facts.maxAge is '30x'; "
+            "fix: write a whole number with s, m, h or d, such as 30m"
+        )
+    ]
