@@ -177,7 +177,8 @@ def _say_value(complaint: Complaint) -> tuple[str, str]:
     said = str(complaint["ctx"]["error"])
     if said.startswith("write "):
         return "", said
-    return said, "write one of them"
+    said, _, fix = said.partition("; write ")
+    return said, f"write {fix or 'one of them'}"
 
 
 def _say_bound(complaint: Complaint) -> tuple[str, str]:

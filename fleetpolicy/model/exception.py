@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from fleetpolicy.model.policy import DeviceMatch, HostMatch, Metadata
-from fleetpolicy.model.scalars import Day, Document, Owner, Reason, RuleId
+from fleetpolicy.model.scalars import SOME, SOME_ITEMS, Day, Document, Owner, Reason, RuleId
 
 
 def _once(rules: tuple[str, ...]) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ class ExceptionSpec(Document):
     """Silence findings of some rules on some hosts until a day."""
 
     hosts: HostMatch
-    rules: Annotated[tuple[RuleId, ...], Field(min_length=1), AfterValidator(_once)] = Field(
+    rules: Annotated[tuple[RuleId, ...], SOME_ITEMS, SOME, AfterValidator(_once)] = Field(
         description="Ids of rules that an Exception may silence; docs/rules.md tells which."
     )
     devices: DeviceMatch | None = Field(

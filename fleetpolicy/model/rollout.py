@@ -7,6 +7,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from fleetpolicy.model.policy import HostMatch, Metadata
 from fleetpolicy.model.scalars import (
+    SOME,
+    SOME_ITEMS,
     TO_NUMBER,
     AbsolutePath,
     Clock,
@@ -90,7 +92,7 @@ class Gate(Document):
         if sum(item is not None for item in asked) != 1:
             raise ValueError("needs exactly one of ssh, bootId, verify, command")
         if self.name is not None and self.command is None:
-            raise ValueError("has a name, which only a command takes; command and name belong")
+            raise ValueError("has a name, which only a command takes; write a command or no name")
         return self
 
 
@@ -105,7 +107,9 @@ class Drain(Document):
     @model_validator(mode="after")
     def _has_its_hook(self) -> "Drain":
         if (self.mode == "hook") != (self.hook is not None):
-            raise ValueError("needs mode: hook and hook together, or neither")
+            raise ValueError(
+                "has one of mode: hook and hook without the other; write both or neither"
+            )
         return self
 
 
@@ -134,9 +138,7 @@ class Rollback(Document):
 class Window(Document):
     """When hosts may be changed; an end before the start is on the next day."""
 
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1), AfterValidator(_once)] = tuple(
-        Weekday
-    )
+    days: Annotated[tuple[Weekday, ...], SOME_ITEMS, SOME, AfterValidator(_once)] = tuple(Weekday)
     start: Clock
     end: Clock
     timezone: TimeZone = "UTC"
@@ -144,14 +146,14 @@ class Window(Document):
     @model_validator(mode="after")
     def _lasts(self) -> "Window":
         if self.start == self.end:
-            raise ValueError(f"lasts no time: start and end are {self.start}; one has to change")
+            raise ValueError(f"lasts no time, from {self.start} to {self.end}; write another end")
         return self
 
 
 class RolloutSpec(Document):
     """Say how a fleet is changed, wave by wave."""
 
-    waves: Annotated[tuple[Wave, ...], Field(min_length=1)]
+    waves: Annotated[tuple[Wave, ...], SOME_ITEMS, SOME]
     max_unavailable: Share = Field(
         default="1", description="Hosts, or a percentage of the fleet, that may be down at once."
     )

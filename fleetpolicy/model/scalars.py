@@ -62,6 +62,15 @@ def _day(value: str) -> str:
     return value
 
 
+def _some(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not items:
+        raise ValueError("write at least one")
+    return items
+
+
+SOME = AfterValidator(_some)
+"""Stands in an Annotated sequence with the schema SOME_ITEMS; bad items are not counted as none."""
+SOME_ITEMS = Field(json_schema_extra={"minItems": 1})
 TO_NUMBER = BeforeValidator(_digits)
 """Stands last in an Annotated integer, so that its bounds stay visible to schemas."""
 _LOWER = BeforeValidator(_lower)
