@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fleetpolicy import __version__
+from fleetpolicy.cli.formats import FORMATS
 from fleetpolicy.diagnostics import ExitStatus
 
 _EPILOG = """exit codes: 0 done, 1 bug, 2 changes or drift (with --detailed-exitcode), 3 invalid,
@@ -92,7 +93,8 @@ def _fork_flag(verb: ArgumentParser) -> None:
 def _output_flags(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="text or json; repeatable, to files as well",
+        help=f"{', '.join(FORMATS)}, as far as the command has it; repeatable, each to a place "
+        "of its own",
     )  # fmt: skip
     verb.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto",
