@@ -1,7 +1,7 @@
 """Declare the commands and their flags."""
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -86,8 +86,19 @@ def _host_flags(verb: ArgumentParser) -> None:
 
 def _fork_flag(verb: ArgumentParser) -> None:
     verb.add_argument(
-        "--forks", type=int, default=5, metavar="N", help="hosts at a time (default: %(default)s)"
+        "--forks",
+        type=_count,
+        default=5,
+        metavar="N",
+        help="hosts at a time (default: %(default)s)",
     )
+
+
+def _count(word: str) -> int:
+    """Return a number of one or more, as argparse asks for it."""
+    if not word.isascii() or not word.isdigit() or int(word) < 1:
+        raise ArgumentTypeError(f"{word} is no number of one or more")
+    return int(word)
 
 
 def _output_flags(verb: ArgumentParser) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from fleetpolicy.cli.arguments import parse
 from fleetpolicy.cli.output import Output
-from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError
+from fleetpolicy.cli.pipes import mute, mute_at_broken_pipe
+from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
+from fleetpolicy.pipeline.rules import NOT_USABLE
+from fleetpolicy.report.findings import write_findings
 
 
 def run(words: Sequence[str]) -> int:
@@ -33,9 +36,8 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing is half-written, run the command again\n")
         return int(ExitStatus.INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitStatus.DONE)
+    except OSError as error:
+        return _report_unusable(error, output)
     except Exception as error:  # noqa: BLE001 the last line before the user
         return _report_bug(error)
 
@@ -43,8 +45,25 @@ def run(words: Sequence[str]) -> int:
 def _run_verb(arguments: Namespace, output: Output) -> ExitStatus:
     module = import_module(f"fleetpolicy.cli.verbs.{arguments.module}")
     status: ExitStatus = getattr(module, arguments.function)(arguments, output)
-    sys.stdout.flush()
+    with mute_at_broken_pipe():
+        sys.stdout.flush()
     return status
+
+
+def _report_unusable(error: OSError, output: Output) -> int:
+    """Tell which file or folder the system refuses; it is the operator's to mend."""
+    place = Span(str(error.filename)) if error.filename else Span("standard output")
+    finding = NOT_USABLE.at(
+        place,
+        why=error.strerror or str(error),
+        fix="name a place that is there and that you may use, or make room on it",
+    )
+    sys.stderr.write(write_findings((finding,), output.profile))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        mute()
+    return int(ExitStatus.INVALID)
 
 
 def _report_bug(error: Exception) -> int:

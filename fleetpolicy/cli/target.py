@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetpolicy.cli.formats import FORMATS, formats_of
+from fleetpolicy.cli.pipes import mute_at_broken_pipe
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.pipeline.rules import BAD_OUTPUT, OUTPUT_UNWRITTEN, OUTPUTS_COLLIDE
 
@@ -112,7 +113,8 @@ def write_target(target: Target, text: str) -> Diagnostic | None:
     """
     if target.path is None:
         encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        with mute_at_broken_pipe():
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return None
     try:
         _replace(target.path, text.encode(errors="backslashreplace"))

@@ -1,11 +1,11 @@
 """Load what a run works on: settings, policy, inventory, records of hosts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Span
 from fleetpolicy.load import (
     Places,
     dump_record,
@@ -32,6 +32,7 @@ __all__ = [
     "load",
     "load_policy",
     "look",
+    "narrow",
     "parse_record",
     "records_of",
 ]
@@ -104,6 +105,13 @@ def load(request: Request) -> Loaded:
     return Loaded(places, policy, inventory, remarks, today_of(request))
 
 
+def narrow(loaded: Loaded, names: Collection[str]) -> Loaded:
+    """Return the same with fewer hosts, as --limit would leave them."""
+    inventory = loaded.inventory
+    hosts = {name: host for name, host in inventory.hosts.items() if name in names}
+    return replace(loaded, inventory=replace(inventory, hosts=hosts))
+
+
 def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Looked:
     """Return the records to judge hosts by: recorded ones, or those of a look.
 
@@ -119,12 +127,19 @@ def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Lo
     if folder and not request.live:
         records, findings = load_records(folder)
         wanted = {name: records[name] for name in loaded.inventory.hosts if name in records}
+        about = tuple(item for item in findings if not _is_about_others(item, loaded.inventory))
         old = judge_ages(request, loaded.places, wanted.values())
-        return Looked(wanted, (*findings, *old), live=False)
+        return Looked(wanted, (*about, *old), live=False)
     real = [host.name for host in loaded.inventory.hosts.values() if host.simulated is None]
     if request.offline or (real and not may_look):
         raise FleetPolicyError(*loaded.findings, _need_look(loaded, request))
     return look(request, loaded, loaded.inventory.hosts)
+
+
+def _is_about_others(finding: Diagnostic, inventory: Inventory) -> bool:
+    """Tell whether a finding is about the record of a host that --limit leaves out."""
+    host = finding.subject.host or Path(finding.span.path).stem
+    return host in inventory.names and host not in inventory.hosts
 
 
 def judge_ages(
@@ -145,7 +160,11 @@ def _need_look(loaded: Loaded, request: Request) -> Diagnostic:
 
 
 def look(request: Request, loaded: Loaded, hosts: Iterable[str]) -> Looked:
-    """Return the records of a look at hosts now, simulated ones built first where they are not."""
+    """Return the records of a look at hosts now, simulated ones built first where they are not.
+
+    Raises:
+        FleetPolicyError: No host could be looked at; with status UNREACHABLE.
+    """
     from fleetpolicy.lab import ensure  # noqa: PLC0415 simulated hosts only
     from fleetpolicy.observe import observe  # noqa: PLC0415 brings Ansible along
     from fleetpolicy.runner import RunOptions  # noqa: PLC0415
@@ -158,4 +177,6 @@ def look(request: Request, loaded: Loaded, hosts: Iterable[str]) -> Looked:
     request.progress(f"looking at {len(names)} hosts")
     options = RunOptions(playbooks_folder(), forks=request.forks)
     records, findings = observe(loaded.inventory, names, parse_record, options)
+    if findings and not records:
+        raise FleetPolicyError(*loaded.findings, *findings, status=ExitStatus.UNREACHABLE)
     return Looked(records, findings, live=True)

@@ -54,6 +54,13 @@ UNKNOWN_SUBJECT = Rule(
     "A command about one host, device, setting or rule needs one that exists.",
     _COMMANDS,
 )
+NOT_USABLE = Rule(
+    "FP610",
+    "file-or-folder-not-usable",
+    Severity.ERROR,
+    "Commands read and write where they are told to, and where the system lets them.",
+    _COMMANDS,
+)
 NOT_SIMULATED = Rule(
     "FP607",
     "not-a-simulated-host",

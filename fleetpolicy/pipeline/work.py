@@ -17,7 +17,7 @@ from fleetpolicy.model.plan import Plan, Planning
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.model.simulation import Simulation
 from fleetpolicy.pipeline.exceptions import check_exceptions
-from fleetpolicy.pipeline.loading import Loaded, Looked
+from fleetpolicy.pipeline.loading import Loaded, Looked, narrow
 from fleetpolicy.pipeline.silencing import Scene, find_idle, set_scene, silence
 from fleetpolicy.plan import plan
 from fleetpolicy.render import render
@@ -34,6 +34,8 @@ class Work:
 
     Args:
         findings: Those of every stage so far.
+        unseen: Those among them about hosts that could not be looked at: such hosts are left out,
+            and work goes on with the others.
     """
 
     loaded: Loaded
@@ -42,11 +44,13 @@ class Work:
     simulation: Simulation
     rendering: Rendering
     findings: tuple[Diagnostic, ...]
+    unseen: tuple[Diagnostic, ...] = ()
 
 
 def work_out(loaded: Loaded, looked: Looked) -> Work:
     """Return the fleet as the policy wants it; stages go on past findings, so that all are seen."""
-    fleet, resolved = resolve(loaded.policy, loaded.inventory, looked.records)
+    inventory = narrow(loaded, looked.records).inventory if looked.live else loaded.inventory
+    fleet, resolved = resolve(loaded.policy, inventory, looked.records)
     simulation, simulated = simulate(fleet)
     rendering, rendered = render(fleet)
     scene = set_scene(loaded, looked.records, fleet)
@@ -58,16 +62,24 @@ def work_out(loaded: Loaded, looked: Looked) -> Work:
         *found,
         *find_idle(found, scene, WORKED_OUT, WORKED_OUT),
     )
-    return Work(loaded, looked.records, fleet, simulation, rendering, findings)
+    unseen = looked.findings if looked.live else ()
+    return Work(loaded, looked.records, fleet, simulation, rendering, findings, unseen)
 
 
-def stop_at_errors(findings: tuple[Diagnostic, ...], profile: Profile) -> None:
-    """Raise if anything was found that stops the run.
+def stop_at_errors(work: Work, profile: Profile, found: tuple[Diagnostic, ...] = ()) -> None:
+    """Raise if anything was found that stops the run; a host that was not seen does not.
+
+    Args:
+        work: Its findings count.
+        profile: How strict the run is.
+        found: What was found since.
 
     Raises:
         FleetPolicyError: With every finding that the profile lets through, silenced ones included.
     """
-    if errors(spoken(findings, profile), profile):
+    findings = (*work.findings, *found)
+    stopping = tuple(item for item in findings if item not in work.unseen)
+    if errors(spoken(stopping, profile), profile):
         raise FleetPolicyError(*spoken(findings, profile), *silenced(findings, profile))
 
 

@@ -4,11 +4,18 @@ from argparse import Namespace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
-from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus
 from fleetpolicy.pipeline.loading import load, look
 from fleetpolicy.pipeline.verifying import drift as find_drift
+from fleetpolicy.pipeline.work import Work
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.product import Product
+
+_RESULTS = {
+    ExitStatus.DONE: "no-op",
+    ExitStatus.INVALID: "invalid",
+    ExitStatus.UNREACHABLE: "unreachable",
+}
 
 
 def drift(arguments: Namespace, output: Output) -> ExitStatus:
@@ -17,8 +24,8 @@ def drift(arguments: Namespace, output: Output) -> ExitStatus:
     loaded = load(request)
     looked = look(request, loaded, loaded.inventory.hosts)
     work, found = find_drift(loaded, looked)
-    unknown = "unreachable" if looked.findings else "no-op"
-    result = "drift" if found else unknown
+    status = _status(output, work, found, detailed=arguments.detailed_exitcode)
+    result = "drift" if found else _RESULTS[status]
     closing = f"{len(looked.records)} hosts looked at: " + ("drift" if found else "no drift") + "\n"
     output.publish(
         Product(
@@ -34,6 +41,15 @@ def drift(arguments: Namespace, output: Output) -> ExitStatus:
             hosts=tuple(sorted(looked.records)),
         )
     )
-    if looked.findings:
+    return status
+
+
+def _status(
+    output: Output, work: Work, found: tuple[Diagnostic, ...], *, detailed: bool
+) -> ExitStatus:
+    """Return the status; a host that was not judged is never one without drift."""
+    if work.unseen:
         return ExitStatus.UNREACHABLE
-    return ExitStatus.CHANGES if found and arguments.detailed_exitcode else ExitStatus.DONE
+    if found and detailed:
+        return ExitStatus.CHANGES
+    return ExitStatus.INVALID if output.fails(work.findings) else ExitStatus.DONE

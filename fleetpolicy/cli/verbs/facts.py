@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
+from fleetpolicy.cli.verbs.choice import missing_host
+from fleetpolicy.cli.verbs.verdict import judge_findings
 from fleetpolicy.compare import compare_facts
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Span
 from fleetpolicy.model.factdiff import FactsDifference
@@ -41,10 +43,12 @@ def _show(looked: Looked, names: Iterable[str], output: Output) -> ExitStatus:
         raise FleetPolicyError(UNKNOWN_SUBJECT.at(Span("command line"), why=why, fix=fix))
     chosen = [looked.records[name] for name in wanted]
     at = now()
+    unseen = looked.findings if looked.live else ()
+    status, result = judge_findings(output, looked.findings, unseen)
     output.publish(
         Product(
             "facts show",
-            "ok",
+            result,
             lambda palette: (
                 output.findings_text(looked.findings, palette) + write_facts(chosen, at)
             ),
@@ -56,12 +60,15 @@ def _show(looked: Looked, names: Iterable[str], output: Output) -> ExitStatus:
             hosts=tuple(record.host for record in chosen),
         )
     )
-    return ExitStatus.DONE if chosen else ExitStatus.INVALID
+    return status if chosen else ExitStatus.INVALID
 
 
 def _collect(request: Request, loaded: Loaded, arguments: Namespace, output: Output) -> ExitStatus:
     """Record hosts; those that cannot be reached keep their old record."""
-    looked = look(request, loaded, loaded.inventory.hosts)
+    for name in arguments.what:
+        if name not in loaded.inventory.hosts:
+            raise FleetPolicyError(missing_host(loaded, name))
+    looked = look(request, loaded, arguments.what or loaded.inventory.hosts)
     folder = request.facts or loaded.places.default_facts
     bundle = arguments.bundle or is_bundled(folder)
     keep_records(folder, looked.records.values(), bundle=bundle)

@@ -1,6 +1,7 @@
 """Say what apply would change, or what an edit changes; save a plan, show what was saved."""
 
 from argparse import Namespace
+from dataclasses import replace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
@@ -24,14 +25,17 @@ def plan(arguments: Namespace, output: Output) -> ExitStatus:
         return _plan_against(request, arguments, output)
     loaded = load(request)
     work = work_out(loaded, records_of(request, loaded))
-    stop_at_errors(work.findings, output.profile)
+    stop_at_errors(work, output.profile)
     made, found = plan_work(work)
-    findings = (*work.findings, *found)
-    stop_at_errors(findings, output.profile)
+    stop_at_errors(work, output.profile, found)
     if arguments.out:
         save_plan(made, arguments.out)
         output.progress(f"saved: apply exactly this with: fleetpolicy apply {arguments.out}")
-    show_plan(output, "plan", made, findings)
+    product = product_of_plan(output, "plan", made, (*work.findings, *found))
+    if work.unseen:
+        output.publish(replace(product, result="unreachable"))
+        return ExitStatus.UNREACHABLE
+    output.publish(product)
     changes = arguments.detailed_exitcode and not made.is_empty
     return ExitStatus.CHANGES if changes else ExitStatus.DONE
 
@@ -62,28 +66,28 @@ def _plan_against(request: Request, arguments: Namespace, output: Output) -> Exi
 
 def show(arguments: Namespace, output: Output) -> ExitStatus:
     """Print a saved plan."""
-    show_plan(output, "show", read_plan(arguments.plan), ())
+    output.publish(product_of_plan(output, "show", read_plan(arguments.plan), ()))
     return ExitStatus.DONE
 
 
-def show_plan(output: Output, verb: str, plan: Plan, findings: tuple[Diagnostic, ...]) -> None:
-    """Print a plan with the findings that did not stop it."""
-    output.publish(
-        Product(
-            verb,
-            "no-op" if plan.is_empty else "changes",
-            lambda palette: (
-                output.findings_text(findings, palette)
-                + write_plan(plan, palette, verbose=output.verbose)
-            ),
-            lambda: {
-                "plan": plan.id,
-                "revision": plan.revision,
-                "hosts": plan_document(plan),
-                "findings": findings_document(findings, output.profile),
-            },
-            findings=findings,
-            hosts=tuple(host.host for host in plan.hosts),
-            plan=plan,
-        )
+def product_of_plan(
+    output: Output, verb: str, plan: Plan, findings: tuple[Diagnostic, ...]
+) -> Product:
+    """Return a plan with the findings that did not stop it."""
+    return Product(
+        verb,
+        "no-op" if plan.is_empty else "changes",
+        lambda palette: (
+            output.findings_text(findings, palette)
+            + write_plan(plan, palette, verbose=output.verbose)
+        ),
+        lambda: {
+            "plan": plan.id,
+            "revision": plan.revision,
+            "hosts": plan_document(plan),
+            "findings": findings_document(findings, output.profile),
+        },
+        findings=findings,
+        hosts=tuple(host.host for host in plan.hosts),
+        plan=plan,
     )

@@ -1,6 +1,5 @@
 """Write the files that hosts are to have."""
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from fleetpolicy.cli.verbs.choice import choose_host
 from fleetpolicy.diagnostics import ExitStatus
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
+from fleetpolicy.report.document import findings_document
 
 
 def render(arguments: Namespace, output: Output) -> ExitStatus:
@@ -17,11 +17,14 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     request = request_of(arguments, output)
     loaded = load(request)
     work = work_out(loaded, records_of(request, loaded))
-    stop_at_errors(work.findings, output.profile)
+    stop_at_errors(work, output.profile)
+    status = ExitStatus.UNREACHABLE if work.unseen else ExitStatus.DONE
     if arguments.out:
         count = _write_trees(work, arguments.out)
         output.progress(f"{count} files for {len(work.fleet.hosts)} hosts in {arguments.out}")
-        return ExitStatus.DONE
+        if work.unseen:
+            output.emit_findings("render", "unreachable", work.unseen)
+        return status
     hosts = (
         [choose_host(work, arguments.host, output.profile)]
         if arguments.host
@@ -30,13 +33,17 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     files = [(host.name, item) for host in hosts for item in work.rendering.of(host)]
     output.emit(
         "render",
-        "ok",
-        lambda palette: "".join(
-            palette.paint(f"# {name} {item.path} ({item.kind.value})", "bold")
-            + f"\n{item.content}\n"
-            for name, item in files
+        "unreachable" if work.unseen else "ok",
+        lambda palette: (
+            output.findings_text(work.unseen, palette)
+            + "".join(
+                palette.paint(f"# {name} {item.path} ({item.kind.value})", "bold")
+                + f"\n{item.content}\n"
+                for name, item in files
+            )
         ),
         {
+            "findings": findings_document(work.unseen, output.profile),
             "files": [
                 {
                     "host": name,
@@ -46,11 +53,10 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
                     "origins": [str(origin) for origin in item.origins],
                 }
                 for name, item in files
-            ]
+            ],
         },
     )
-    sys.stdout.flush()
-    return ExitStatus.DONE
+    return status
 
 
 def _write_trees(work: Work, folder: Path) -> int:

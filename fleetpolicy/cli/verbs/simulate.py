@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
-from fleetpolicy.cli.verbs.choice import choose_host
+from fleetpolicy.cli.verbs.choice import check_device, choose_host
+from fleetpolicy.cli.verbs.verdict import judge_findings
 from fleetpolicy.diagnostics import ExitStatus
 from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.pipeline.loading import load, records_of
@@ -30,11 +31,13 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
             item for item in findings if host.name in (item.subject.host, *item.subject.others)
         )
     device = arguments.device.lower()
-    failed = output.fails(findings)
+    if device and arguments.host:
+        check_device(work, host, device)
+    status, result = judge_findings(output, findings, set(work.unseen) & set(findings))
     output.publish(
         Product(
             "simulate",
-            "invalid" if failed else "ok",
+            result,
             lambda palette: (
                 write_simulation(fleet, work.simulation, device)
                 + _outcomes(fleet, device)
@@ -49,7 +52,7 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
             tables=tabulate_mappings(fleet, work.simulation, device),
         )
     )
-    return ExitStatus.INVALID if failed else ExitStatus.DONE
+    return status
 
 
 def _outcomes(fleet: Fleet, device: str) -> str:

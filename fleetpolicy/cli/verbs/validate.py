@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
+from fleetpolicy.cli.verbs.verdict import judge_findings
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus
 from fleetpolicy.pipeline.judged import files_of
 from fleetpolicy.pipeline.loading import load, load_policy, records_of
@@ -21,6 +22,7 @@ class _Judged:
     scope: str
     files: tuple[str, ...]
     hosts: tuple[str, ...] = ()
+    unseen: tuple[Diagnostic, ...] = ()
 
 
 def validate(arguments: Namespace, output: Output) -> ExitStatus:
@@ -30,9 +32,8 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
         request = replace(request, policies=(*request.policies, *arguments.paths))
     judged = _judge(request)
     findings = judged.findings
-    failed = output.fails(findings)
-    result = "invalid" if failed else "ok"
-    closing = "" if failed else f"ok: {judged.scope}\n"
+    status, result = judge_findings(output, findings, judged.unseen)
+    closing = f"ok: {judged.scope}\n" if status is ExitStatus.DONE else ""
     output.publish(
         Product(
             "validate",
@@ -44,7 +45,7 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
             files=judged.files,
         )
     )
-    return ExitStatus.INVALID if failed else ExitStatus.DONE
+    return status
 
 
 def _judge(request: Request) -> _Judged:
@@ -60,4 +61,4 @@ def _judge(request: Request) -> _Judged:
     hosts, kinds = len(work.fleet.hosts), len(work.fleet.classes)
     scope = f"{hosts} hosts of {kinds} kinds can have what the policy asks for"
     names = tuple(host.name for host in work.fleet.hosts)
-    return _Judged(work.findings, scope, files_of(loaded.policy), names)
+    return _Judged(work.findings, scope, files_of(loaded.policy), names, work.unseen)

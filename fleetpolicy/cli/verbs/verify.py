@@ -1,60 +1,95 @@
 """Check that hosts do what the policy says."""
 
 from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
-from fleetpolicy.diagnostics import ExitStatus, Profile
+from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Profile, Span
 from fleetpolicy.pipeline.loading import load, look
+from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
 from fleetpolicy.pipeline.verifying import Verified
 from fleetpolicy.pipeline.verifying import verify as verify_hosts
+from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.plan import summarise
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.verification import verification_document, write_verification
 
+_RESULTS = {
+    ExitStatus.DONE: "ok",
+    ExitStatus.STOPPED: "failed",
+    ExitStatus.UNREACHABLE: "unreachable",
+}
+
 
 def verify(arguments: Namespace, output: Output) -> ExitStatus:
     """Look at every host, judge it, and run the testinfra checks on it."""
     request = request_of(arguments, output)
+    if arguments.checks:
+        _refuse_missing(arguments.checks)
     loaded = load(request)
     looked = look(request, loaded, loaded.inventory.hosts)
     verified = verify_hosts(
         loaded, looked, checks=arguments.checks, run_tests=not arguments.no_checks
     )
-    return report_verified(output, "verify", verified)
-
-
-def report_verified(output: Output, verb: str, verified: Verified) -> ExitStatus:
-    """Print what was found and return the status it deserves."""
-    green = (
-        verified.verification.is_green
-        and verified.plan.is_empty
-        and not output.fails(verified.findings)
-    )
-    closing = "verified" if green else "NOT verified"
+    status, verdict = judge_verified(output, verified)
     output.publish(
         Product(
-            verb,
-            "ok" if green else "failed",
-            lambda palette: (
-                output.findings_text(verified.findings, palette)
-                + write_verification(verified.verification, output.profile, palette)
-                + ("" if verified.plan.is_empty else summarise(verified.plan) + "\n")
-                + palette.paint(closing, "green" if green else "red")
-                + "\n"
-            ),
-            lambda: _document(verified, output.profile),
+            "verify",
+            _RESULTS[status],
+            text_of_verified(output, verified, verdict),
+            lambda: document_of(verified, output.profile),
             findings=verified.findings,
             hosts=tuple(host.name for host in verified.work.fleet.hosts),
             checks=verified.verification.checks,
             plan=verified.plan,
         )
     )
-    return ExitStatus.DONE if green else ExitStatus.STOPPED
+    return status
 
 
-def _document(verified: Verified, profile: Profile) -> dict[str, object]:
+def _refuse_missing(checks: Path) -> None:
+    """Refuse checks that are not there before any host is looked at.
+
+    Raises:
+        FleetPolicyError: There is no such folder.
+    """
+    if not checks.is_dir():
+        raise FleetPolicyError(
+            UNKNOWN_SUBJECT.at(
+                Span(str(checks)),
+                why="there is no folder of that name",
+                fix="name a folder with test_*.py after --checks",
+            )
+        )
+
+
+def judge_verified(output: Output, verified: Verified) -> tuple[ExitStatus, str]:
+    """Return the status that hosts deserve, and the verdict in words."""
+    unseen = verified.work.unseen
+    seen = [item for item in verified.findings if item not in unseen]
+    if not (verified.verification.is_green and verified.plan.is_empty and not output.fails(seen)):
+        return ExitStatus.STOPPED, "NOT verified"
+    if unseen:
+        return ExitStatus.UNREACHABLE, "NOT verified: not every host could be looked at"
+    return ExitStatus.DONE, "verified"
+
+
+def text_of_verified(output: Output, verified: Verified, verdict: str) -> Callable[[Palette], str]:
+    """Return what writes findings, the hosts, and the verdict."""
+    colour = "green" if verdict == "verified" else "red"
+    return lambda palette: (
+        output.findings_text(verified.findings, palette)
+        + write_verification(verified.verification, output.profile, palette)
+        + ("" if verified.plan.is_empty else summarise(verified.plan) + "\n")
+        + f"{palette.paint(verdict, colour)}\n"
+    )
+
+
+def document_of(verified: Verified, profile: Profile) -> dict[str, object]:
+    """Return the checks and every finding as plain data."""
     checked = (item for check in verified.verification.checks for item in check.findings)
     return {
         "checks": verification_document(verified.verification),
