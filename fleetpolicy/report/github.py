@@ -32,7 +32,7 @@ def _lines(product: Product) -> Iterator[str]:
             title = f"check {check.name} of {check.host}"
             yield _command("error", {"title": title}, check.message.strip())
     yield from _notices(product)
-    counted = count_findings(product.every_finding, product.profile)
+    counted = count_findings((*product.every_finding, *product.silenced), product.profile)
     yield f"fleetpolicy {product.command}: {product.result}, {counted}"
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.plan import Check
-from fleetpolicy.report.findings import describe_subject, group_findings, write_findings
-from fleetpolicy.report.product import Product, flatten, headline, say_waiver
+from fleetpolicy.report.findings import group_findings, write_findings, write_silenced
+from fleetpolicy.report.product import Product, flatten, headline
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
@@ -87,10 +87,7 @@ def _checked(product: Product, check: Check) -> _Case:
 
 
 def _extra_lines(product: Product) -> Iterator[str]:
-    for item in group_findings(product.silenced):
-        if item.waiver:
-            said = f"{item.rule.id} {item.rule.name}, {describe_subject(item.subject)}"
-            yield f"silenced: {said}: {say_waiver(item.waiver)}"
+    yield from write_silenced(product.silenced).splitlines()
     for name, rows in product.extras().items():
         for row in rows:
             said = "; ".join(f"{key}: {value}" for key, value in flatten(row).items())

@@ -48,7 +48,7 @@ def write_markdown(product: Product) -> str:
 
 
 def _sum_up(product: Product) -> str:
-    said = [count_findings(product.every_finding, product.profile)]
+    said = [count_findings((*product.every_finding, *product.silenced), product.profile)]
     if product.hosts:
         said.append(f"{len(product.hosts)} hosts")
     if product.checks:

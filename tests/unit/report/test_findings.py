@@ -1,7 +1,15 @@
-from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity, Span, Subject
+from dataclasses import replace
+
+from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity, Span, Subject, Waiver
 from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
-from fleetpolicy.report.findings import count_findings, describe_hosts, write_findings
+from fleetpolicy.report.findings import (
+    count_findings,
+    describe_hosts,
+    group_findings,
+    write_findings,
+    write_silenced,
+)
 
 LEAK = Rule(
     "FP299",
@@ -65,6 +73,22 @@ def test_write_findings_with_colours_paints_place_and_severity() -> None:
     text = write_findings([find("a")], Profile.BASIC, Palette(active=True))
 
     assert text.startswith("\x1b[1mpolicies/gpu.yaml:14:18\x1b[0m: \x1b[33mwarning\x1b[0m FP299")
+
+
+def test_write_silenced_names_the_exception_its_owner_and_its_end() -> None:
+    waiver = Waiver("tap-3", "2027-03-01", "plumbers", "no part yet", Span("ex.yaml", 2, 1))
+    findings = [replace(find(host), waiver=waiver) for host in "ab"]
+
+    assert write_silenced([*findings, find("c")]) == (
+        "policies/gpu.yaml:14:18: FP299 drops-water, hosts a, b, device 0000:01:00.0: "
+        "silenced by Exception tap-3 until 2027-03-01 (plumbers, no part yet)\n"
+    )
+
+
+def test_findings_that_differ_in_their_waiver_are_two() -> None:
+    waiver = Waiver("tap-3", "2027-03-01", "plumbers", "no part yet", Span("ex.yaml", 2, 1))
+
+    assert len(group_findings([find("a"), replace(find("b"), waiver=waiver)])) == 2
 
 
 def test_count_findings_uses_singular_and_plural() -> None:

@@ -13,7 +13,7 @@ def test_write_github_escapes_messages_and_properties(validated: Product) -> Non
         "::warning title=FP298 may-drip::it drips%0Afix: shut it%0Asee: plumbing(8)\n"
         "::notice file=ex.yaml,line=2,col=1,title=silenced FP298 may-drip::host kvm-3%0A"
         "Exception tap-3 (plumbers, until 2027-03-01): no part | yet\n"
-        "fleetpolicy validate: invalid, 1 error, 1 warning\n"
+        "fleetpolicy validate: invalid, 1 error, 1 warning, 1 silenced\n"
     )
 
 

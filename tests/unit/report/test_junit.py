@@ -39,8 +39,8 @@ VALIDATED = f"""\
   <testsuite name="fleetpolicy.validate.run" tests="1" failures="1" errors="0" skipped="0">
     <testcase classname="fleetpolicy.validate.run" name="result" time="0">
       <failure message="the result is invalid" type="finding">the result is invalid</failure>
-      <system-out>silenced: FP298 may-drip, host kvm-3: \
-Exception tap-3 (plumbers, until 2027-03-01): no part | yet</system-out>
+      <system-out>hosts.yaml:3:0: FP298 may-drip, host kvm-3: \
+silenced by Exception tap-3 until 2027-03-01 (plumbers, no part | yet)</system-out>
     </testcase>
   </testsuite>
 </testsuites>

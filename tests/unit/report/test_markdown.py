@@ -8,7 +8,7 @@ from fleetpolicy.report.product import Product, Table
 VALIDATED = r"""<!-- fleetpolicy validate -->
 ## fleetpolicy validate: invalid
 
-1 error, 1 warning; 3 hosts.
+1 error, 1 warning, 1 silenced; 3 hosts.
 
 ### Findings
 
