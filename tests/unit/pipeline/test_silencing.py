@@ -109,7 +109,7 @@ def test_finding_on_every_host_of_an_exception_is_silenced(fleet: Fleet) -> None
     work = fleet.work()
 
     assert [spell(item) for item in work.findings] == ["FP301 old-01 old-02 by a"]
-    stop_at_errors(work.findings, Profile.PRODUCTION)
+    stop_at_errors(work, Profile.PRODUCTION)
 
 
 @pytest.mark.parametrize(("host", "other"), [OLD, OLD[::-1]])
@@ -136,7 +136,7 @@ def test_silenced_error_is_told_with_the_error_that_stops(fleet: Fleet) -> None:
     fleet.waive("a", "hosts: {pattern: old-01}, rules: [FP301]")
 
     with pytest.raises(FleetPolicyError) as caught:
-        stop_at_errors(fleet.work().findings, Profile.SAFETY)
+        stop_at_errors(fleet.work(), Profile.SAFETY)
 
     assert sorted(spell(item) for item in caught.value.diagnostics) == [
         "FP301 old-01 by a",
