@@ -12,6 +12,8 @@ from fleetpolicy.format.separators import separate
 
 __all__ = ["format"]
 
+_ROUNDS = 8
+
 
 def format(text: str) -> str:  # noqa: A001 a stage's verb has the stage's name
     """Return a file's text formatted; a step that would change what is read is left out.
@@ -20,8 +22,12 @@ def format(text: str) -> str:  # noqa: A001 a stage's verb has the stage's name
         text: YAML that can be parsed.
     """
     with _without_collecting():
-        for step in (_end_lines, separate, quote, lay_out, _end_file):
-            text = _unless_it_changes(text, step)
+        for _ in range(_ROUNDS):
+            before = text
+            for step in (_end_lines, separate, quote, lay_out, _end_file):
+                text = _unless_it_changes(text, step)
+            if text == before:
+                break  # a step can make room for one that was left out before
     return text
 
 

@@ -138,6 +138,10 @@ def test_explicit_keys_keep_their_lines() -> None:
     assert format_text("? a\n:   b \n") == "? a\n:   b \n"
 
 
+def test_step_that_has_to_wait_for_another_is_not_left_for_the_next_run() -> None:
+    assert format_text("- |\n...\n  # note\n") == "- |\n# note\n"
+
+
 def test_nothing_stays_nothing() -> None:
     assert format_text("") == ""
     assert format_text("\n\n") == ""
