@@ -6,10 +6,12 @@ from pathlib import Path
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.choice import choose_host
-from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.diagnostics import ExitStatus, silenced
+from fleetpolicy.model.artifact import Artifact
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
 from fleetpolicy.report.document import findings_document
+from fleetpolicy.report.product import Product
 
 
 def render(arguments: Namespace, output: Output) -> ExitStatus:
@@ -19,11 +21,13 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     work = work_out(loaded, records_of(request, loaded))
     stop_at_errors(work, output.profile)
     status = ExitStatus.UNREACHABLE if work.unseen else ExitStatus.DONE
+    result = "unreachable" if work.unseen else "ok"
+    told = (*work.unseen, *silenced(work.findings, output.profile))
     if arguments.out:
         count = _write_trees(work, arguments.out)
         output.progress(f"{count} files for {len(work.fleet.hosts)} hosts in {arguments.out}")
-        if work.unseen:
-            output.emit_findings("render", "unreachable", work.unseen)
+        if told:
+            output.emit_findings("render", result, told)
         return status
     hosts = (
         [choose_host(work, arguments.host, output.profile)]
@@ -31,32 +35,37 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
         else list(work.fleet.hosts)
     )
     files = [(host.name, item) for host in hosts for item in work.rendering.of(host)]
-    output.emit(
-        "render",
-        "unreachable" if work.unseen else "ok",
-        lambda palette: (
-            output.findings_text(work.unseen, palette)
-            + "".join(
-                palette.paint(f"# {name} {item.path} ({item.kind.value})", "bold")
-                + f"\n{item.content}\n"
-                for name, item in files
-            )
-        ),
-        {
-            "findings": findings_document(work.unseen, output.profile),
-            "files": [
-                {
-                    "host": name,
-                    "path": item.path,
-                    "kind": item.kind.value,
-                    "content": item.content,
-                    "origins": [str(origin) for origin in item.origins],
-                }
-                for name, item in files
-            ],
-        },
+    parts = {
+        "findings": findings_document(told, output.profile),
+        "files": [_document(name, item) for name, item in files],
+    }
+    output.publish(
+        Product(
+            "render",
+            result,
+            lambda palette: (
+                output.findings_text(told, palette)
+                + "".join(
+                    palette.paint(f"# {name} {item.path} ({item.kind.value})", "bold")
+                    + f"\n{item.content}\n"
+                    for name, item in files
+                )
+            ),
+            lambda: parts,
+            findings=told,
+        )
     )
     return status
+
+
+def _document(host: str, item: Artifact) -> dict[str, object]:
+    return {
+        "host": host,
+        "path": item.path,
+        "kind": item.kind.value,
+        "content": item.content,
+        "origins": [str(origin) for origin in item.origins],
+    }
 
 
 def _write_trees(work: Work, folder: Path) -> int:
