@@ -30,8 +30,7 @@ def group_hosts(
     """Return one situation per class of equal hosts, in the order of their first hosts."""
     guests = _guests_by_host(policy.guests)
     members: dict[Hashable, list[str]] = {}
-    applicable: dict[Hashable, tuple[Located[DevicePolicy], ...]] = {}
-    overriding: dict[Hashable, tuple[int, ...]] = {}
+    chosen: dict[Hashable, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     choose = _host_matcher(
         [located.model.spec.match.hosts for located in policy.device_policies], inventory
     )
@@ -52,23 +51,34 @@ def group_hosts(
             tuple(sorted(record.identity.serials.items())) if compares_serials else (),
         )
         members.setdefault(key, []).append(name)
-        applicable[key] = tuple(policy.device_policies[index] for index in policies)
-        overriding[key] = overrides
+        chosen[key] = policies, overrides
     situations = tuple(
-        Situation(
-            policy,
-            names[0],
-            tuple(names[1:]),
-            records[names[0]].facts,
-            f"{records[names[0]].span.path}, {records[names[0]].collected_at[:10]}",
-            records[names[0]].identity.serials,
-            applicable[key],
-            guests.get(names[0], ()),
-            choose_defaults(policy.fleet, overriding[key]),
-        )
+        _situate(policy, names, records[names[0]], guests.get(names[0], ()), chosen[key])
         for key, names in members.items()
     )
     return situations, (*_check_names(policy, inventory), *_without_facts(inventory, missing))
+
+
+def _situate(
+    policy: PolicySet,
+    names: Sequence[str],
+    record: HostRecord,
+    guests: tuple[Located[Guest], ...],
+    chosen: tuple[tuple[int, ...], tuple[int, ...]],
+) -> Situation:
+    """Return the situation of equal hosts; chosen are the policies and the overrides for them."""
+    policies, overrides = chosen
+    return Situation(
+        policy=policy,
+        host=names[0],
+        others=tuple(names[1:]),
+        facts=record.facts,
+        facts_source=f"{record.span.path}, {record.collected_at[:10]}",
+        serials=record.identity.serials,
+        applicable=tuple(policy.device_policies[index] for index in policies),
+        guests=guests,
+        defaults=choose_defaults(policy.fleet, overrides),
+    )
 
 
 def _guests_by_host(guests: Iterable[Located[Guest]]) -> dict[str, tuple[Located[Guest], ...]]:

@@ -10,6 +10,7 @@ from fleetpolicy.diagnostics import ExitStatus, silenced
 from fleetpolicy.model.artifact import Artifact
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
+from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.product import Product
 
@@ -45,17 +46,18 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
             result,
             lambda palette: (
                 output.findings_text(told, palette)
-                + "".join(
-                    palette.paint(f"# {name} {item.path} ({item.kind.value})", "bold")
-                    + f"\n{item.content}\n"
-                    for name, item in files
-                )
+                + "".join(_show(name, item, palette) for name, item in files)
             ),
             lambda: parts,
             findings=told,
         )
     )
     return status
+
+
+def _show(host: str, item: Artifact, palette: Palette) -> str:
+    head = palette.paint(f"# {host} {item.path} ({item.kind.value})", "bold")
+    return f"{head}\n{item.content}\n"
 
 
 def _document(host: str, item: Artifact) -> dict[str, object]:
