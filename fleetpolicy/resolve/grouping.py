@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from fleetpolicy.diagnostics import Diagnostic, Subject
 from fleetpolicy.model.inventory import Inventory, InventoryHost
-from fleetpolicy.model.policy import DevicePolicy, Guest, HostMatch
+from fleetpolicy.model.policy import Guest, HostMatch
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.resolve.defaults import choose_defaults
