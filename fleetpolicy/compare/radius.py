@@ -127,8 +127,8 @@ def list_moves(before: Side, after: Side) -> tuple[tuple[Move, ...], tuple[Move,
     old = {host.name for host in before.fleet.hosts}
     new = {host.name for host in after.fleet.hosts}
     gone = before.names - after.names
-    entering = _reasons(new - old, before, "new in the inventory", "it had errors before")
-    leaving = _reasons((old - new) | gone, after, "gone from the inventory", "it has errors now")
+    entering = _reasons(new - old, before, "new in the inventory", "with errors before")
+    leaving = _reasons((old - new) | gone, after, "gone from the inventory", "with errors now")
     return entering, leaving
 
 

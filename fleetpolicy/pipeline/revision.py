@@ -82,8 +82,9 @@ def _find_root(folders: tuple[Path, ...], span: Span) -> Path:
 
 def _unknown(span: Span, name: str, root: Path) -> Diagnostic:
     shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
-    why = f"git knows no commit {name} in {root}"
-    fix = f"list what there is: git branch --all; fetch it: git fetch origin {name}"
+    shown = name or repr(name)
+    why = f"git knows no commit {shown} in {root}"
+    fix = f"list what there is: git branch --all; fetch it: git fetch origin {shown}"
     if shallow:
         why += ", which is a shallow clone"
         fix = "fetch the history: git fetch --unshallow, or in CI fetch-depth: 0 or GIT_DEPTH: 0"

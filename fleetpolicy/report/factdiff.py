@@ -71,7 +71,7 @@ def _summarise(difference: FactsDifference) -> str:
     paths = len({change.path for change in difference.changes})
     return (
         f"{len(difference.hosts)} of {difference.total} hosts differ, in {paths} values; "
-        f"{len(difference.added)} hosts are new, {len(difference.removed)} are gone."
+        f"new hosts: {len(difference.added)}, gone: {len(difference.removed)}."
     )
 
 

@@ -101,7 +101,7 @@ def _artifact(
     because = f"  <- {origins}" if origins else ""
     head = palette.paint(f"{sign} {change.path}", colour)
     if again and number:
-        yield f"  {head}  {change.kind.value}, the text as above{mark}{because}"
+        yield f"  {head}  {change.kind.value}, the text as above{mark}"
         return
     yield f"  {head}  {change.kind.value}{mark}{because}"
     if not (_is_told(change) or verbose):
