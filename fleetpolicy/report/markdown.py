@@ -22,6 +22,7 @@ from fleetpolicy.report.markup import (
 )
 from fleetpolicy.report.plan import group_plan, show_changes, summarise
 from fleetpolicy.report.product import Product, Table, flatten, headline, say_waiver
+from fleetpolicy.report.radius_markdown import radius_sections, sum_up_radius
 
 _SEVERITIES = tuple(Severity)
 _SHOWN_EVIDENCE = 160
@@ -34,15 +35,17 @@ def write_markdown(product: Product) -> str:
     """Return a heading, a line that sums up, tables, and details that are folded.
 
     The first line is a comment that names the command, by which a bot finds the comment to renew.
+    Of an edit's findings those that are new are told; the others are nothing that it did.
     """
+    told = product.radius.new if product.radius else product.every_finding
     findings = sorted(
-        group_findings(product.every_finding),
+        group_findings(told),
         key=lambda item: _SEVERITIES.index(item.severity(product.profile)),
     )
     head = (
         f"<!-- fleetpolicy {product.command} -->\n"
         f"## fleetpolicy {product.command}: {product.result}\n\n"
-        f"{escape(_sum_up(product))}\n"
+        f"{sum_up_radius(product.radius) if product.radius else escape(_sum_up(product))}\n"
     )
     return assemble(head, _sections(product, findings))
 
@@ -60,6 +63,8 @@ def _sum_up(product: Product) -> str:
 
 def _sections(product: Product, findings: list[Diagnostic]) -> Iterator[Section]:
     yield _findings_table(product, findings)
+    if product.radius:
+        yield from radius_sections(product.radius)
     groups = group_plan(product.plan) if product.plan else ()
     yield _plan_table(groups)
     yield _silenced_table(product)
@@ -94,7 +99,8 @@ def _findings_table(product: Product, findings: list[Diagnostic]) -> Section:
         )
         for item in findings
     )
-    return Section("findings", f"### Findings\n\n{open_table(header)}", rows)
+    title = "New findings" if product.radius else "Findings"
+    return Section("findings", f"### {title}\n\n{open_table(header)}", rows)
 
 
 def _silenced_table(product: Product) -> Section:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity, Waiver
 from fleetpolicy.model.plan import Check, Plan
+from fleetpolicy.model.radius import Radius
 from fleetpolicy.report.colour import Palette
 
 BAD_RESULTS = frozenset({"invalid", "failed", "stopped", "unreachable", "refused", "drift"})
@@ -35,6 +36,7 @@ class Product:
         files: Those that were judged, sorted.
         checks: Those that ran.
         plan: What an apply would do, where that was worked out.
+        radius: What an edit does, where that was worked out.
         tables: What else is to be laid out.
         profile: How strict the run is.
         strict: Whether warnings fail.
@@ -53,6 +55,7 @@ class Product:
     files: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     plan: Plan | None = None
+    radius: Radius | None = None
     tables: tuple[Table, ...] = ()
     profile: Profile = Profile.SAFETY
     strict: bool = False

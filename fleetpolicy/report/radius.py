@@ -121,22 +121,25 @@ def _rows(mappings: Iterable[MappingChange]) -> list[tuple[str, ...]]:
     """Return a row per device and change, the regions that change alike in one."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for item in mappings:
-        stage2 = _arrow(_stage2(item.before), _stage2(item.after))
-        weakest = _arrow(_weakest(item.before), _weakest(item.after))
+        stage2 = arrow(stage2_of(item.before), stage2_of(item.after))
+        weakest = arrow(name_weakest(item.before), name_weakest(item.after))
         key = (f"{item.device} {item.id}", stage2, weakest, item.shift.value)
         rows.setdefault(key, []).append(item.region)
     return [(key[0], ", ".join(regions), *key[1:]) for key, regions in rows.items()]
 
 
-def _arrow(before: str, after: str) -> str:
+def arrow(before: str, after: str) -> str:
+    """Return both words with an arrow between them, or one where they are equal."""
     return before if before == after else f"{before} -> {after}"
 
 
-def _stage2(mapping: RegionMapping | None) -> str:
+def stage2_of(mapping: RegionMapping | None) -> str:
+    """Return the stage-2 type of a region, in words where there is none."""
     return mapping.stage2 if mapping else "not assigned"
 
 
-def _weakest(mapping: RegionMapping | None) -> str:
+def name_weakest(mapping: RegionMapping | None) -> str:
+    """Return the weakest type that a guest can reach."""
     return mapping.reachable[-1] if mapping and mapping.reachable else _UNREACHABLE
 
 
@@ -187,10 +190,10 @@ def summarise_radius(radius: Radius) -> str:
         lines.append(f"Hosts: {entering} enter, {leaving} leave.")
     if radius.new or radius.gone:
         counted = ((radius.new, "new"), (radius.gone, "gone"))
-        said = (
+        counts = (
             f"{count_findings(found, radius.profile)} {what}" for found, what in counted if found
         )
-        lines.append(f"Findings: {'; '.join(said)}.")
+        lines.append(f"Findings: {'; '.join(counts)}.")
     if radius.other_facts:
         lines.append(f"Facts differ too, on {_hosts(len(radius.other_facts))}.")
     return "".join(line + "\n" for line in lines)

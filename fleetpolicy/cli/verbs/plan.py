@@ -52,10 +52,11 @@ def _plan_against(request: Request, arguments: Namespace, output: Output) -> Exi
             result,
             lambda palette: write_radius(radius, palette, verbose=output.verbose),
             lambda: {
-                **radius_document(radius),
+                "radius": radius_document(radius),
                 "findings": findings_document(findings, output.profile),
             },
             findings=findings,
+            radius=radius,
         )
     )
     if failed:

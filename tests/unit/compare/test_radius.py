@@ -10,6 +10,8 @@ import pytest
 from benchmarks.generate import Fleet
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.radius import Radius, Shift, Side
+from fleetpolicy.report.markdown import write_markdown
+from fleetpolicy.report.product import Product
 from fleetpolicy.report.radius import SHOWN_GROUPS, radius_document, summarise_radius, write_radius
 from tests.conftest import Golden
 from tests.unit.compare.radii import GUEST, compare, make_fleet, side_of
@@ -49,6 +51,13 @@ def before(fleet: Fleet, policy: str) -> Side:
     return side_of(fleet, policy)
 
 
+def comment(radius: Radius) -> str:
+    product = Product(
+        "plan --against", "changes", lambda _: "", dict, findings=radius.new, radius=radius
+    )
+    return write_markdown(product)
+
+
 def test_radius_of_an_edit_that_moves_lines_alone_is_empty(
     fleet: Fleet, policy: str, before: Side
 ) -> None:
@@ -65,6 +74,7 @@ def test_radius_of_an_edit_for_three_hosts_reads_well(
 
     assert sum(len(group.hosts) for group in radius.groups) == 3
     golden(HERE / "three-of-1000.txt", write_radius(radius))
+    golden(HERE / "three-of-1000.md", comment(radius))
 
 
 def test_radius_of_an_edit_for_all_hosts_reads_well(
@@ -78,6 +88,7 @@ def test_radius_of_an_edit_for_all_hosts_reads_well(
 
     assert sum(len(group.hosts) for group in radius.groups) == radius.total
     golden(HERE / "all-of-1000.txt", write_radius(radius))
+    golden(HERE / "all-of-1000.md", comment(radius))
 
 
 def test_radius_of_one_text_for_all_hosts_is_one_group(
