@@ -1,0 +1,61 @@
+"""Prove thirty invariants over every combination of hosts and guests, or over a given fleet."""
+
+from fleetpolicy.simcore.prove.certificate import (
+    CORE_VERSION,
+    FORMAT_VERSION,
+    certificate,
+    certificate_schema,
+    digests,
+)
+from fleetpolicy.simcore.prove.domain import DEFAULT_DOMAIN, Domain, attest
+from fleetpolicy.simcore.prove.invariants import INVARIANTS
+from fleetpolicy.simcore.prove.judgement import Harmed, Judgement, Violation
+from fleetpolicy.simcore.prove.killing import Kill, kill_mutants
+from fleetpolicy.simcore.prove.laws import Law, LawVerdict
+from fleetpolicy.simcore.prove.mutants import MUTANTS, Mutant
+from fleetpolicy.simcore.prove.proof import Proof, check_laws, prove
+from fleetpolicy.simcore.prove.region import Attested, RegionPoint, Surroundings, Workload
+from fleetpolicy.simcore.prove.run import EXPECTED, prove_fleet, prove_invariants
+from fleetpolicy.simcore.prove.scenes import observe_boot
+from fleetpolicy.simcore.prove.semantics import ARCHITECTED, Core, Semantics
+from fleetpolicy.simcore.prove.verdict import Invariant, Method, Status, Verdict, Witness
+
+__all__ = [
+    "ARCHITECTED",
+    "CORE_VERSION",
+    "DEFAULT_DOMAIN",
+    "EXPECTED",
+    "FORMAT_VERSION",
+    "INVARIANTS",
+    "MUTANTS",
+    "Attested",
+    "Core",
+    "Domain",
+    "Harmed",
+    "Invariant",
+    "Judgement",
+    "Kill",
+    "Law",
+    "LawVerdict",
+    "Method",
+    "Mutant",
+    "Proof",
+    "RegionPoint",
+    "Semantics",
+    "Status",
+    "Surroundings",
+    "Verdict",
+    "Violation",
+    "Witness",
+    "Workload",
+    "attest",
+    "certificate",
+    "certificate_schema",
+    "check_laws",
+    "digests",
+    "kill_mutants",
+    "observe_boot",
+    "prove",
+    "prove_fleet",
+    "prove_invariants",
+]
