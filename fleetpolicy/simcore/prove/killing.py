@@ -11,9 +11,10 @@ from fleetpolicy.simcore.prove.run import prove_invariants
 from fleetpolicy.simcore.prove.semantics import ARCHITECTED, Semantics
 from fleetpolicy.simcore.vma import MemoryKind, Pgprot
 
+_SHORT = 3
 _SMALL = Domain(
     ERAS,
-    FEATURES[:4],
+    tuple(cpu for cpu in FEATURES[:4] if cpu.fwb or not cpu.dic),
     tuple(
         vma
         for vma in DEFAULT_DOMAIN.vmas
@@ -61,7 +62,7 @@ def _kill(mutant: Mutant, domain: Domain) -> Kill:
     )
     verdicts = prove_invariants(domain, mutant.semantics)
     wrong = (verdict.invariant.id for verdict in verdicts if not verdict.is_as_expected)
-    laws = check_laws(mutant.semantics, about=broken)
+    laws = check_laws(mutant.semantics, longest=_SHORT, about=broken)
     return Kill(
         mutant, tuple(dict.fromkeys(wrong)), tuple(law.name for law in laws if not law.holds)
     )

@@ -3,10 +3,12 @@
 from fleetpolicy.simcore.prove.laws.arrival import check_arrival
 from fleetpolicy.simcore.prove.laws.combining import check_combining
 from fleetpolicy.simcore.prove.laws.decoding import check_decoding
+from fleetpolicy.simcore.prove.laws.facts import LONGEST
 from fleetpolicy.simcore.prove.laws.law import Law, LawVerdict
 from fleetpolicy.simcore.prove.laws.mapping import check_mapping
 
 __all__ = [
+    "LONGEST",
     "Law",
     "LawVerdict",
     "check_arrival",
