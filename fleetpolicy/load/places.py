@@ -55,26 +55,27 @@ def find_places(
     findings = [*_check_inventory(named), *_check_facts(facts)]
     if findings:
         raise FleetPolicyError(*findings)
+    chosen = tuple(policies) or settings.policies
+    recorded = facts or settings.facts
     if named is None:
-        wanted = facts or settings.facts
-        return Places(
-            None,
-            tuple(policies) or settings.policies,
-            facts or _existing(wanted),
-            default_facts=wanted or Path("facts"),
-            max_age=settings.max_age,
-        )
-    folder = named if named.is_dir() and _is_fleet(named) else named.parent
+        kept = facts or _existing(recorded)
+        recorded = recorded or Path("facts")
+        return Places(None, chosen, kept, default_facts=recorded, max_age=settings.max_age)
+    folder = _folder_of(named)
     own = _existing(folder / "policies")
-    recorded = facts or settings.facts or folder / "facts"
+    recorded = recorded or folder / "facts"
     return Places(
         inventory=_inventory_in(named) or named,
-        policies=tuple(policies) or settings.policies or ((own,) if own else ()),
+        policies=chosen or ((own,) if own else ()),
         facts=facts or _existing(recorded),
         checks=_existing(folder / "checks"),
         default_facts=recorded,
         max_age=settings.max_age,
     )
+
+
+def _folder_of(named: Path) -> Path:
+    return named if named.is_dir() and _is_fleet(named) else named.parent
 
 
 def _existing(folder: Path | None) -> Path | None:

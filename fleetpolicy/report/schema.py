@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from fleetpolicy.model.radius import Shift
+
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _Schema = dict[str, object]
 
@@ -89,6 +91,45 @@ _CHECK = {
     "rules": _said("Rules whose findings failed it.", _TEXTS),
     "message": _said("What else failed it; empty where nothing did."),
 }
+_CHANGED_ARTIFACT = {
+    "verb": {"enum": ["create", "change", "remove"]},
+    "path": _said("For a domain, that of the first host's."),
+    "kind": _TEXT,
+    "name": _said("The domain's name; empty for a file."),
+    "difference": _said("Lines of a unified difference.", _TEXTS),
+    "origins": _said("The lines of policy behind it.", _TEXTS),
+}
+_MAPPING_SIDE = _said(
+    "vmm, stage2 and reachable; null where the device is not assigned.",
+    {"type": ["object", "null"]},
+)
+_MAPPING_CHANGE = {
+    "device": _said("PCI address."),
+    "id": _said("Vendor and device, such as 10de:2342."),
+    "region": _TEXT,
+    "before": _MAPPING_SIDE,
+    "after": _MAPPING_SIDE,
+    "shift": {"enum": [shift.value for shift in Shift]},
+}
+_CHANGE_GROUP = {
+    "hosts": _said("Hosts that change alike, sorted.", _TEXTS),
+    "artifacts": _list_of("ChangedArtifact"),
+    "mappings": _list_of("MappingChange"),
+    "reboots": _FLAG,
+    "bootKinds": _said("What they reboot for.", _TEXTS),
+    "guestsOff": _said("Host to guests that must be off.", {"additionalProperties": _TEXTS}),
+}
+_RADIUS = {
+    "against": _said("The revision as it was named, and its commit.", {"type": "object"}),
+    "isBroken": _said("Whether the revision cannot be loaded.", _FLAG),
+    "hosts": _said("Counts, and the hosts that are judged by other facts.", {"type": "object"}),
+    "mappings": _said("Kind of change to the number of hosts.", {"additionalProperties": _COUNT}),
+    "groups": _list_of("ChangeGroup"),
+    "entering": _list_of("Move"),
+    "leaving": _list_of("Move"),
+    "newFindings": _list_of("Finding"),
+    "goneFindings": _list_of("Finding"),
+}
 _DEFINITIONS = {
     "Finding": _object("One thing that is wrong, on every host that has it alike.", _FINDING),
     "SilencedFinding": _object(
@@ -101,6 +142,11 @@ _DEFINITIONS = {
     "Device": _object("An assigned device.", _DEVICE),
     "SimulatedHost": _object("What guests of a host get.", _SIMULATED),
     "Check": _object("One check of one host.", _CHECK),
+    "ChangedArtifact": _object("A text that differs between revisions.", _CHANGED_ARTIFACT),
+    "MappingChange": _object("A region whose mapping differs.", _MAPPING_CHANGE),
+    "ChangeGroup": _object("Hosts that change alike.", _CHANGE_GROUP),
+    "Move": _object("Hosts that enter or leave.", {"hosts": _TEXTS, "why": _TEXT}),
+    "Radius": _object("What an edit does to a fleet.", _RADIUS),
 }
 _HEAD = {
     "formatVersion": _said(
@@ -115,6 +161,7 @@ _LISTS = {
     "drift": _list_of("Finding"),
     "silenced": _list_of("SilencedFinding"),
     "checks": _list_of("Check"),
+    "radius": {"$ref": "#/$defs/Radius"},
 }
 _PLAN_BODY = {
     "plan": _said("Digest of the plan."),
@@ -127,6 +174,7 @@ _BODIES: dict[str, tuple[tuple[str, ...], _Schema]] = {
         ("no-op", "changes"),
         {**_PLAN_BODY, "hosts": _list_of("PlannedHost"), "findings": True},
     ),
+    "plan --against": (("no-op", "changes", "invalid"), {"radius": True, "findings": True}),
     "show": (("no-op", "changes"), {**_PLAN_BODY, "hosts": _list_of("PlannedHost")}),
     "verify": (("ok",), {"checks": True, "findings": True}),
     "drift": (("no-op", "drift"), {"drift": True, "findings": True}),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from benchmarks.generate import Fleet
 from fleetpolicy.model.plan import Verb
@@ -13,6 +14,7 @@ from fleetpolicy.model.radius import Radius, Shift, Side
 from fleetpolicy.report.markdown import write_markdown
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.radius import SHOWN_GROUPS, radius_document, summarise_radius, write_radius
+from fleetpolicy.report.schema import output_schemas
 from tests.conftest import Golden
 from tests.unit.compare.radii import GUEST, compare, make_fleet, side_of
 
@@ -189,6 +191,10 @@ def test_radius_document_is_plain_data(fleet: Fleet, policy: str, before: Side) 
 
     document = json.loads(json.dumps(radius_document(radius)))
 
+    whole = {"formatVersion": 1, "command": "plan --against", "result": "changes", "findings": []}
+    judge = Draft202012Validator(output_schemas()["Output"])
+    assert list(judge.iter_errors({**whole, "radius": document})) == []
+    assert list(judge.iter_errors({**whole, "radius": {**document, "groups": [{}]}})) != []
     assert document["mappings"] == {Shift.STRONGER.value: 1, Shift.ASSIGNED.value: 2}
     assert [item["shift"] for item in document["groups"][0]["mappings"]] == ["assigned"] * 2
     assert document["against"]["revision"] == "main"
