@@ -8,6 +8,7 @@ from fleetpolicy.simcore.prove.certificate import (
     digests,
 )
 from fleetpolicy.simcore.prove.domain import DEFAULT_DOMAIN, Domain, attest
+from fleetpolicy.simcore.prove.hazards import SCENARIOS, Hazard, Scenario, hazards
 from fleetpolicy.simcore.prove.invariants import INVARIANTS
 from fleetpolicy.simcore.prove.judgement import Harmed, Judgement, Violation
 from fleetpolicy.simcore.prove.killing import Kill, kill_mutants
@@ -28,10 +29,12 @@ __all__ = [
     "FORMAT_VERSION",
     "INVARIANTS",
     "MUTANTS",
+    "SCENARIOS",
     "Attested",
     "Core",
     "Domain",
     "Harmed",
+    "Hazard",
     "Invariant",
     "Judgement",
     "Kill",
@@ -41,6 +44,7 @@ __all__ = [
     "Mutant",
     "Proof",
     "RegionPoint",
+    "Scenario",
     "Semantics",
     "Status",
     "Surroundings",
@@ -53,6 +57,7 @@ __all__ = [
     "certificate_schema",
     "check_laws",
     "digests",
+    "hazards",
     "kill_mutants",
     "observe_boot",
     "prove",
