@@ -48,7 +48,11 @@ def run_litmus(
     guesses = all_guesses(mapped, device, rules)
     if reduced:
         guesses = guesses_that_matter(program, guesses, device)
-    machine = Machine(order, device, guesses)
+    return _search(Machine(order, device, guesses), mapped)
+
+
+def _search(machine: Machine, mapped: dict[str, MemoryAttributes]) -> Verdict:
+    """Visit every situation, those after fewer steps first."""
     start = machine.start()
     parents: Parents = {start: None}
     queue = deque([start])
