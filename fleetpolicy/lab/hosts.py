@@ -158,6 +158,8 @@ def _own(host: "InventoryHost") -> Tree:
     if Path(host.root).is_symlink() or not Path(f"{host.root}{PLACE}").is_file():
         is_missing = not _is_taken(host)
         why = "is not built yet" if is_missing else f"has no {PLACE}: fleetpolicy did not build it"
+        if Path(host.root).is_symlink():
+            why = "is a symbolic link, and what is behind it may be anything"
         fix = "run: fleetpolicy lab up" if is_missing else "move it away, or set fleetpolicy_root"
         raise _not_ours(host, f"{host.root} {why}", fix)
     return Tree(host.root)

@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNOREC
 
 def explain(arguments: Namespace, output: Output) -> ExitStatus:
     """Print the reasons, each with file, line and column of its cause."""
-    if re.fullmatch(r"FP\d{3}", arguments.what, re.IGNORECASE):
+    if re.fullmatch(r"FP\d+", arguments.what, re.IGNORECASE):
         reasons = explain_rule(arguments.what)
         if not reasons:
             raise _unknown(Span("command line"), f"there is no rule {arguments.what}")

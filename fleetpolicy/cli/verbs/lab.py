@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
+from fleetpolicy.cli.verbs.choice import missing_host
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError
 from fleetpolicy.lab import boot, build, ensure, remove, set_kernel, status
 from fleetpolicy.model.inventory import InventoryHost
@@ -16,6 +17,8 @@ from fleetpolicy.pipeline.rules import NOT_SIMULATED
 def lab(arguments: Namespace, output: Output) -> ExitStatus:
     """Build, boot, show or remove simulated hosts."""
     loaded = load(request_of(arguments, output))
+    if arguments.host and arguments.host not in loaded.inventory.hosts:
+        raise FleetPolicyError(missing_host(loaded, arguments.host))
     hosts = [
         host
         for host in loaded.inventory.hosts.values()

@@ -55,6 +55,8 @@ def with_far_host(fleet: str) -> None:
         (["simulate", "gh-01", "0009:01:00.7"], "gh-01 has no PCI device 0009:01:00.7"),
         (["render", "--host", "gh-9"], "it has no host gh-9"),
         (["explain", "gh-01", "nothing"], "gh-01 has nothing called nothing"),
+        (["lab", "boot", "nobody"], "it has no host nobody"),
+        (["explain", "FP30"], "there is no rule FP30"),
         (["facts", "show", "nobody"], "nothing is recorded of nobody"),
         (["facts", "collect", "nobody"], "it has no host nobody"),
         (["verify", "--checks", "nowhere"], "there is no folder of that name"),
@@ -197,6 +199,17 @@ def test_json_beside_an_error_goes_to_its_file(
     assert main(["plan", "-i", "nowhere", "--output", "text", "--output", "json=out.json"]) == 3
 
     assert json.loads(Path("out.json").read_text())["result"] == "invalid"
+
+
+@pytest.mark.ansible
+def test_simulated_host_behind_a_link_is_refused(fleet: str, said: Said) -> None:
+    Path("elsewhere").mkdir()
+    Path(fleet, ".lab").mkdir()
+    Path(fleet, ".lab", "old-01").symlink_to(Path("elsewhere").resolve())
+
+    assert main(["lab", "up", "-i", fleet, "old-01"]) == 3
+
+    assert "old-01 is a symbolic link, and what is behind it may be anything\n" in said()
 
 
 @pytest.mark.ansible
