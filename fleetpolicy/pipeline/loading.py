@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Span
 from fleetpolicy.load import (
@@ -98,11 +99,23 @@ def load(request: Request) -> Loaded:
                 fix="add -i, such as -i inventories/demo",
             )
         )
-    policy, findings = load_policies(places.policies)
+    try:
+        policy, findings = load_policies(places.policies)
+    except FleetPolicyError as error:
+        _raise_with_inventory(error, places.inventory, request.limit)
     patterns = {match.pattern for *_, match in policy.host_matches() if match.pattern}
     inventory = load_inventory(places.inventory, limit=request.limit, patterns=sorted(patterns))
     remarks = (*findings, *inventory.remarks)
     return Loaded(places, policy, inventory, remarks, today_of(request))
+
+
+def _raise_with_inventory(error: FleetPolicyError, inventory: Path, limit: str) -> NoReturn:
+    """Raise what is wrong with the policy, and with the inventory too: both are mended at once."""
+    try:
+        load_inventory(inventory, limit=limit, patterns=())
+    except FleetPolicyError as other:
+        raise FleetPolicyError(*error.diagnostics, *other.diagnostics) from error
+    raise error
 
 
 def narrow(loaded: Loaded, names: Collection[str]) -> Loaded:

@@ -202,6 +202,18 @@ def test_json_beside_an_error_goes_to_its_file(
 
 
 @pytest.mark.ansible
+def test_faults_of_policy_and_inventory_are_told_together(fleet: str, said: Said) -> None:
+    Path(fleet, "hosts.yaml").write_text("all: {hosts: [a")
+    Path(fleet, "policies", "guests.yaml").write_text("spec: [")
+
+    assert main(["plan", "-i", fleet]) == 3
+
+    text = said()
+    assert "error FP102 yaml-syntax\n" in text
+    assert "fleet/hosts.yaml:2:1: error FP151 inventory-not-parsed\n" in text
+
+
+@pytest.mark.ansible
 def test_simulated_host_behind_a_link_is_refused(fleet: str, said: Said) -> None:
     Path("elsewhere").mkdir()
     Path(fleet, ".lab").mkdir()
