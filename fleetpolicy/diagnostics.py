@@ -49,7 +49,8 @@ class Span:
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        path = escape_unprintable(self.path)
+        return f"{path}:{self.line}:{self.column}" if self.line else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class Rule:
     waivable: bool = False
 
     def at(self, span: Span, *, why: str, fix: str, subject: Subject = Subject()) -> "Diagnostic":
-        """Return a finding of this rule."""
-        return Diagnostic(span, self, why, fix, subject)
+        """Return a finding of this rule; what cannot be printed is escaped in its texts."""
+        return Diagnostic(span, self, escape_unprintable(why), escape_unprintable(fix), subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,19 @@ class FleetPolicyError(Exception):
         super().__init__("; ".join(f"{item.span}: {item.rule.name}" for item in diagnostics))
         self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.order))
         self.status = status
+
+
+def escape_unprintable(text: str) -> str:
+    """Return a text whose control characters, all but line feeds, are spelt as escapes.
+
+    Whatever a terminal obeys or hides, marks that turn the direction of writing among it, would
+    let a text from outside tell the reader something else than what it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
+    )
 
 
 def errors(

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 from yaml.events import (
@@ -18,6 +19,8 @@ from fleetpolicy.load.document import LINE_SHIFT, DroppedKey, Node
 from fleetpolicy.load.rules import EMPTY_VALUE, FOREIGN_FEATURE, TOO_BIG
 
 DEPTH_LIMIT = 32
+EVENT_LIMIT = 200_000
+ODDITY_LIMIT = 1_000
 NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = frozenset(("<<",))
 _IN_SEQUENCE = object()
@@ -65,7 +68,7 @@ class Builder:
         container: Container = root
         key: Any = _IN_SEQUENCE
         next_event, mark = self._next, self.marks.append
-        while True:
+        for _ in repeat(None, EVENT_LIMIT):
             event = next_event()
             if type(event) is not ScalarEvent:
                 if type(event) is DocumentEndEvent:
@@ -88,6 +91,7 @@ class Builder:
             else:
                 container[key] = value
                 key = None
+        raise self._too_long(event)
 
     def _turn(self, event: Any, container: Container, key: Any) -> tuple[Container, Any]:
         """Enter or leave a collection; return what is filled next, and its pending key."""
@@ -135,6 +139,12 @@ class Builder:
         fix = "no kind needs that depth: remove the nesting"
         raise UnusableDocument(TOO_BIG, event.start_mark, why, fix)
 
+    @staticmethod
+    def _too_long(event: Any) -> UnusableDocument:
+        why = f"the document has more than {EVENT_LIMIT} keys, values and brackets"
+        fix = "split it into several documents"
+        return UnusableDocument(TOO_BIG, event.start_mark, why, fix)
+
     def _double(self, event: Any) -> Any:
         """Return a key for a pair that is dropped."""
         if event.value == "<<" and not event.style:
@@ -144,7 +154,8 @@ class Builder:
         return DroppedKey(event.value)
 
     def _note(self, rule: Rule, mark: int, why: str, fix: str) -> None:
-        self.oddities.append((rule, mark, why, fix))
+        if len(self.oddities) < ODDITY_LIMIT:
+            self.oddities.append((rule, mark, why, fix))
 
     def _note_empty(self, value: str) -> None:
         why = f"{value} means null" if value else "there is no value"

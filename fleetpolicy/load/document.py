@@ -50,6 +50,8 @@ class SourceDocument:
 
     def span_of(self, path: Path) -> Span:
         """Return the place of the value at a path, or of the nearest enclosing one."""
+        if not path:
+            return self.span_at(self._marks[0])
         self._locate()
         while path not in self._values:
             path = path[:-1]

@@ -12,6 +12,7 @@ from fleetpolicy.load.wording import describe_pattern
 KeyPath = tuple[str | int, ...]
 
 _LONGEST = 60
+_TOLD = 1_000
 _QUOTE = "; quote it"
 
 
@@ -31,14 +32,16 @@ class Misfit:
 
 def explain_misfits(error: ValidationError, model: type[BaseModel] | None) -> Iterator[Misfit]:
     """Yield what a validation found, in the words of the document."""
-    for item in error.errors(include_url=False):
+    for item in error.errors(include_url=False)[:_TOLD]:
         path = tuple(part for part in item["loc"] if part != "[key]")
         yield _explain(item, path, model)
 
 
 def spell_path(path: KeyPath) -> str:
     """Return a path as devices[0].address."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part:.{_LONGEST}}" for part in path
+    )
     return text.removeprefix(".") or "it"
 
 
@@ -73,7 +76,8 @@ def _show(value: Any) -> str:
 
 def _suggest(path: KeyPath, model: type[BaseModel] | None) -> str:
     known = _keys_at(path[:-1], model)
-    close = get_close_matches(str(path[-1]), known, n=1)
+    word = str(path[-1])
+    close = len(word) <= _LONGEST and get_close_matches(word, known, n=1)
     if close:
         return f"write {close[0]}, if that was meant"
     return f"remove it; the keys here are {', '.join(known)}" if known else "remove it"

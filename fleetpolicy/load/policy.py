@@ -12,7 +12,7 @@ from fleetpolicy.load.files import PolicyFile, read_files
 from fleetpolicy.load.headers import KINDS, MODELS, Header, PolicyDocument, read_header
 from fleetpolicy.load.rollouts import check_window
 from fleetpolicy.load.rules import AMBIGUOUS_PROFILE, DUPLICATE_DOCUMENT, ONE_FLEET_POLICY
-from fleetpolicy.load.source import parse_source
+from fleetpolicy.load.source import FINDING_LIMIT, parse_source, stop_telling
 from fleetpolicy.load.validation import judge
 from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
@@ -99,7 +99,12 @@ def _read_documents(file: PolicyFile, shelf: _Shelf) -> None:
     source = parse_source(file.data, file.shown)
     shelf.findings += source.findings
     shelf.is_whole = shelf.is_whole and not source.findings
+    enough = len(shelf.findings) + FINDING_LIMIT
     for document in source.documents:
+        if len(shelf.findings) >= enough:
+            shelf.findings.append(stop_telling(file.shown))
+            shelf.is_whole = False
+            return
         header, found = read_header(document)
         shelf.findings += found
         if header is None:
@@ -128,7 +133,7 @@ def _claim(document: SourceDocument, header: Header, file: PolicyFile, shelf: _S
         shelf.findings.append(
             DUPLICATE_DOCUMENT.at(
                 document.span_of(("metadata", "name")),
-                why=f"{header.kind} {header.name} is at {first} and here",
+                why=f"{header.kind} {header.name:.60} is at {first} and here",
                 fix="rename one of them, or remove it",
             )
         )

@@ -46,7 +46,8 @@ TOO_BIG = Rule(
     "FP106",
     "input-too-big",
     Severity.ERROR,
-    "A file has at most 16 MiB and 10,000 documents, a document at most 32 levels.",
+    "A file has at most 16 MiB, 10,000 documents and 500,000 keys and values, a document at most "
+    "32 levels and 200,000 keys, values and brackets. 1,000 findings of a file are told at once.",
     _LANGUAGE,
 )
 NOT_A_DOCUMENT = Rule(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -17,6 +18,8 @@ from fleetpolicy.load.rules import DUPLICATE_KEY, NOT_A_DOCUMENT, SYNTAX, TOO_BI
 
 SIZE_LIMIT = 16 << 20
 DOCUMENT_LIMIT = 10_000
+NODE_LIMIT = 500_000
+FINDING_LIMIT = 1_000
 _RESTARTS = 50
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -53,7 +56,16 @@ def parse_source(data: bytes, path: str) -> Source:
     reading = _Reading(path, text)
     with _no_garbage_collection():
         reading.read()
+    if len(reading.findings) >= FINDING_LIMIT:
+        reading.findings.append(stop_telling(path))
     return Source(tuple(reading.documents), tuple(dict.fromkeys(reading.findings)))
+
+
+def stop_telling(path: str) -> Diagnostic:
+    """Return the finding that says that a file has more findings than are told."""
+    why = f"the file has more than {FINDING_LIMIT} findings, and the rest of it is not judged"
+    fix = "correct what is told, then look again"
+    return TOO_BIG.at(Span(path), why=why, fix=fix)
 
 
 def _decode(data: bytes, path: str) -> str | Diagnostic:
@@ -102,6 +114,7 @@ class _Reading:
         self._text = text
         self._first_line = 0
         self._count = 0
+        self._nodes = 0
 
     def read(self) -> None:
         offset = 0
@@ -150,14 +163,26 @@ class _Reading:
             if type(event) is not DocumentStartEvent:
                 continue
             self._count += 1
-            if self._count > DOCUMENT_LIMIT:
-                why = f"the file has more than {DOCUMENT_LIMIT} documents"
-                self._note(TOO_BIG, self._span(event.start_mark), why, "split it into files")
+            excess = self._find_excess()
+            if excess:
+                self._note(TOO_BIG, self._span(event.start_mark), excess, "split it into files")
+            if excess or len(self.findings) >= FINDING_LIMIT:
                 return
             self._add(Builder(next_event))
 
+    def _find_excess(self) -> str:
+        """Return what the file has too much of; empty if it has not."""
+        if self._count > DOCUMENT_LIMIT:
+            return f"the file has more than {DOCUMENT_LIMIT} documents"
+        if self._nodes > NODE_LIMIT:
+            return f"the file has more than {NODE_LIMIT} keys and values"
+        return ""
+
     def _add(self, builder: Builder) -> None:
-        data = builder.build()
+        try:
+            data = builder.build()
+        finally:
+            self._nodes += len(builder.marks)
         is_mapping = isinstance(data, dict)
         whole = data if isinstance(data, dict) else {}
         document = SourceDocument(self._path, whole, builder.marks, self._first_line)
@@ -176,8 +201,8 @@ class _Reading:
             self._note(NOT_A_DOCUMENT, span, f"it is {shape}, not a mapping", "write a mapping")
 
     def _note_doubled(self, document: SourceDocument) -> None:
-        for first, second, key in document.drop_pairs():
-            why = f"{key} stands at {first.line}:{first.column} and here"
+        for first, second, key in islice(document.drop_pairs(), FINDING_LIMIT):
+            why = f"{key:.60} stands at {first.line}:{first.column} and here"
             self._note(DUPLICATE_KEY, second, why, "remove one of the two")
 
     def _note_syntax(self, error: yaml.MarkedYAMLError) -> int:

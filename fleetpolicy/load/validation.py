@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.load.document import Node, Path, SourceDocument, child_of
 from fleetpolicy.load.rules import BAD_VALUE, MISSING_KEY, UNKNOWN_KEY
+from fleetpolicy.load.source import FINDING_LIMIT, stop_telling
 from fleetpolicy.load.wording import describe_pattern
 from fleetpolicy.model.scalars import Document
 
@@ -41,7 +42,9 @@ def judge(document: SourceDocument, model: type[M]) -> tuple[M | None, tuple[Dia
     notes = [item["loc"] for item in complaints if _is_note(item)]
     if notes:
         return judge(_without(document, notes), model)
-    found = (_find(document, model, item) for item in complaints)
+    found = [_find(document, model, item) for item in complaints[:FINDING_LIMIT]]
+    if len(complaints) > FINDING_LIMIT:
+        found.append(stop_telling(document.path))
     spoken = dict.fromkeys(item for item in found if item.span not in document.complained)
     return None, tuple(spoken)
 
@@ -104,7 +107,7 @@ def _tell(path: Path, loc: Path, complaint: Complaint, said: str) -> str:
 
 
 def _name(path: Path) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part:.{_SHOWN}}" for part in path)
     return text.lstrip(".") or "the document"
 
 
@@ -134,7 +137,9 @@ def _find_missing(document: SourceDocument, path: Path, key: str) -> Diagnostic:
 
 def suggest(word: str, known: list[str], otherwise: str) -> str:
     """Return the fix for a word that is not among those known."""
-    near = get_close_matches(word.lower(), [item.lower() for item in known], n=1)
+    near = len(word) <= _SHOWN and get_close_matches(
+        word.lower(), [item.lower() for item in known], n=1
+    )
     return next((f"write {item}" for item in known if near and item.lower() == near[0]), otherwise)
 
 
