@@ -232,8 +232,12 @@ def _is_complete(pair: _Pair, rules: Rules, *, posted: bool) -> bool:
 
 def _keeps_location(pair: _Pair) -> bool:
     """Tell whether program order on one location holds: not between mismatched aliases."""
-    same_agent = pair.first.agent == pair.second.agent
-    return same_agent and pair.same_location and pair.a is not None and pair.a == pair.b
+    first, second = pair.first, pair.second
+    if not isinstance(first, Read | Write) or not isinstance(second, Read | Write):
+        return False
+    if first.agent != second.agent or not pair.same_location:
+        return False
+    return mapping_of(first) == mapping_of(second) or pair.a == pair.b
 
 
 def _merges(pair: _Pair, rules: Rules) -> bool:
@@ -262,6 +266,7 @@ def _source(
         earlier = operations[i]
         if (earlier.agent, earlier.location) != (item.agent, item.location):
             continue
-        usable = isinstance(earlier, Read | Write) and not strictly_after >> i & 1
-        return i if usable and attrs[i] == own else -1
+        if not isinstance(earlier, Read | Write) or strictly_after >> i & 1:
+            return -1
+        return i if mapping_of(earlier) == mapping_of(item) or attrs[i] == own else -1
     return -1

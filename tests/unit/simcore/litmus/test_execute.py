@@ -276,6 +276,24 @@ def test_states_of_a_strongly_ordered_doorbell_are_a_chain(words: int) -> None:
     assert found == Safe(states=words + 2, executions=1)
 
 
+@pytest.mark.parametrize(("words", "states"), [(6, 15), (10, 23)])
+def test_states_until_a_doorbell_overtakes_are_those_of_the_first_steps(
+    words: int, states: int
+) -> None:
+    found = run_litmus(post(words, barrier=False), NORMAL_NC, doorbell(words), reduced=False)
+
+    assert isinstance(found, Counterexample)
+    assert (found.states, len(found.trace)) == (states, 1)
+
+
+def test_vector_and_plain_writes_to_one_location_stay_in_order() -> None:
+    program = (Write("PIXEL0", 9, vector=True), Write("PIXEL0", 1))
+
+    found = run_litmus(program, NGNRE, Framebuffer(("PIXEL0",), expected=(1,)))
+
+    assert isinstance(found, Safe)
+
+
 @pytest.mark.parametrize("attrs", list(EVERY.values()), ids=list(EVERY))
 @pytest.mark.parametrize("barrier", [False, True])
 def test_leaving_out_harmless_guesses_changes_no_verdict(
