@@ -7,14 +7,17 @@ from fleetpolicy.model.fleet import Assignment, Fleet, HostClass
 from fleetpolicy.model.mapping import map_region, shortfalls
 from fleetpolicy.model.policy import MappingMode
 from fleetpolicy.model.simulation import DeviceMapping, Simulation
+from fleetpolicy.simulate.invariants import list_violations
 from fleetpolicy.simulate.outcomes import list_outcomes
+from fleetpolicy.simulate.points import list_points
 from fleetpolicy.simulate.rules import (
     CONTAINMENT_NOT_ATTESTED,
+    INVARIANT_BROKEN,
     MAPPING_NOT_HONOURED,
     NO_SUCH_CHOICE,
 )
 
-__all__ = ["list_outcomes", "simulate"]
+__all__ = ["list_outcomes", "list_points", "simulate"]
 
 _WAYS_OUT = {
     MappingMode.CACHEABLE: "ask for normal-nc, or give the host era C with FWB and DIC and the "
@@ -96,7 +99,24 @@ def _judge(host_class: HostClass, members: tuple[str, ...]) -> Iterator[Diagnost
                 fix="nothing is to be done; match arm64 hosts alone to silence this",
                 subject=subject,
             )
+    yield from _judge_invariants(host_class, members)
     yield from _judge_platform(host_class, members)
+
+
+def _judge_invariants(host_class: HostClass, members: tuple[str, ...]) -> Iterator[Diagnostic]:
+    for assignment, region, verdict in list_violations(host_class):
+        if verdict.witness is None:
+            continue
+        invariant, violation = verdict.invariant, verdict.witness.violation
+        trace = f"\n{violation.trace}" if violation.trace else ""
+        yield INVARIANT_BROKEN.at(
+            assignment.mapping_origin,
+            why=f"{assignment.device.address} {region.name} breaks {invariant.id} "
+            f"{invariant.name}: {violation.why}; hurt: {violation.harmed.value} "
+            f"({invariant.source}){trace}",
+            fix=f"{_WAYS_OUT[assignment.mapping]}; or bind the device to vfio-pci, or trap it",
+            subject=_subject(host_class, members, assignment.device.address),
+        )
 
 
 def _judge_platform(host_class: HostClass, members: tuple[str, ...]) -> Iterator[Diagnostic]:

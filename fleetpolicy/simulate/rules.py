@@ -21,6 +21,15 @@ CONTAINMENT_NOT_ATTESTED = Rule(
     production=Severity.ERROR,
     waivable=True,
 )
+INVARIANT_BROKEN = Rule(
+    "FP304",
+    "invariant-broken",
+    Severity.ERROR,
+    "What the simulation core proves of every well-configured host must hold of this one: no guest "
+    "reads what another left, nothing weakens a mapping in silence. docs/simulation-core.md lists "
+    "the invariants.",
+    "docs/simulation-core.md; Arm DDI 0487, B2.11; Linux, arch/arm64/kvm/mmu.c",
+)
 NO_SUCH_CHOICE = Rule(
     "FP303",
     "mapping-without-meaning",
