@@ -7,6 +7,8 @@ help:
 	@echo 'make test      set up, then all tests and linters'
 	@echo 'make setup     set up only'
 	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts'
+	@echo 'make benchmark-peers   measure validate beside other validators'
+	@echo 'make fuzz      a million inputs for whatever reads files, guided by coverage'
 	@echo 'make golden    write generated files and golden outputs anew'
 	@echo 'make clean     remove what these commands made'
 
@@ -25,7 +27,14 @@ golden: setup
 benchmark: setup
 	@$(PYTHON_BIN) -m benchmarks.fleet
 
+benchmark-peers: setup
+	@benchmarks/peers/install
+	@$(PYTHON_BIN) -m benchmarks.policies
+
+fuzz: setup
+	@tests/fuzz/run
+
 clean:
 	rm -rf .venv .cache .lab inventories/*/.lab build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo test golden benchmark clean
+.PHONY: help setup demo test golden benchmark benchmark-peers fuzz clean
