@@ -150,7 +150,7 @@ def _near_miss(policy: Located[DevicePolicy], situations: tuple[Situation, ...])
     match = policy.model.spec.match.device
     for situation in situations:
         for device in situation.facts.devices:
-            if policy in situation.applicable and device.address == match.address:
+            if device.address == match.address and policy in situation.applicable:
                 serial = situation.serials.get(device.address, "unknown")
                 seen = f"{device.id}, class {device.device_class}, serial {serial}"
                 return f"; {device.address} of {situation.host} is {seen}"
