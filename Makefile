@@ -6,7 +6,7 @@ help:
 	@echo 'make demo      set up, then policy to verified fleet on simulated hosts'
 	@echo 'make test      set up, then all tests and linters'
 	@echo 'make setup     set up only'
-	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts'
+	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts, and the core'
 	@echo 'make benchmark-peers   measure validate beside other validators'
 	@echo 'make fuzz      a million inputs for whatever reads files, guided by coverage'
 	@echo 'make golden    write generated files and golden outputs anew'
@@ -26,6 +26,7 @@ golden: setup
 
 benchmark: setup
 	@$(PYTHON_BIN) -m benchmarks.fleet
+	@$(PYTHON_BIN) -m benchmarks.core
 
 benchmark-peers: setup
 	@benchmarks/peers/install

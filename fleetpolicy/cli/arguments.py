@@ -138,6 +138,7 @@ def _render_flags(verb: ArgumentParser) -> None:
 def _simulate_flags(verb: ArgumentParser) -> None:
     verb.add_argument("host", nargs="?", default="", metavar="HOST")
     verb.add_argument("device", nargs="?", default="", metavar="DEVICE", help="a PCI address")
+    verb.add_argument("--litmus", action="store_true", help="show programs that go wrong")
 
 
 def _plan_flags(verb: ArgumentParser) -> None:
@@ -196,6 +197,14 @@ def _lab_flags(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--kernel", default="", metavar="RELEASE", help="boot this kernel from now on"
     )
+
+
+def _prove_flags(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--mutants", action="store_true", help="show that each broken core is noticed"
+    )
+    verb.add_argument("--no-litmus", action="store_true", help="leave the long programs out")
+    verb.add_argument("--certificate", type=Path, metavar="FILE", help="write the proof as JSON")
 
 
 def _place_flags(verb: ArgumentParser) -> None:
@@ -257,5 +266,7 @@ _VERBS: dict[str, _Verb] = {
               _fork_flag),
     "explain": ("Explain a rule, or what caused a setting of a host", "explain", "explain",
                 _explain_flags, *_ON_HOSTS),
+    "prove": ("Prove the core's invariants, over everything or over a fleet", "prove", "prove",
+              _prove_flags, *_ON_HOSTS),
     "lab": ("Run the simulated hosts of an inventory", "lab", "lab", _lab_flags, _fleet_flags),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.mapping import tabulate_mappings
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.simulation import simulation_document, write_outcomes, write_simulation
-from fleetpolicy.simulate import list_outcomes
+from fleetpolicy.simulate import list_outcomes, list_points
 
 
 def simulate(arguments: Namespace, output: Output) -> ExitStatus:
@@ -41,6 +41,7 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
             lambda palette: (
                 write_simulation(fleet, work.simulation, device)
                 + _outcomes(fleet, device)
+                + (_hazards(fleet, device) if arguments.litmus else "")
                 + output.findings_text(findings, palette)
             ),
             lambda: {
@@ -64,4 +65,18 @@ def _outcomes(fleet: Fleet, device: str) -> str:
             if item.device.address == device:
                 found = {region.name: list_outcomes(host_class, region) for region in item.regions}
                 text += "\n" + write_outcomes(host_class, item, found)
+    return text
+
+
+def _hazards(fleet: Fleet, device: str) -> str:
+    """Return the programs that go wrong, region by region, on the first host of each kind."""
+    from fleetpolicy.report.proof import write_hazards  # noqa: PLC0415 asked for by --litmus
+    from fleetpolicy.simcore.prove import hazards  # noqa: PLC0415
+
+    text = ""
+    first = {host.index: host.name for host in reversed(fleet.hosts)}
+    for index, name in sorted(first.items(), key=lambda item: item[1]):
+        for assignment, _, point in list_points(fleet.classes[index]):
+            if device in {"", assignment.device.address}:
+                text += f"\n{name} {point.name}\n" + write_hazards(hazards(point))
     return text
