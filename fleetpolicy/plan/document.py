@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
+from io import BytesIO
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -19,6 +20,7 @@ from fleetpolicy.plan.identity import identify
 from fleetpolicy.plan.rules import PLAN_CHANGED, PLAN_FORMAT, PLAN_UNREADABLE
 
 FORMAT_VERSION = 1
+SIZE_LIMIT = 128 << 20
 _AGAIN = "plan again: fleetpolicy plan --out FILE"
 _SHOWN_ERRORS = 3
 
@@ -153,8 +155,12 @@ def parse_plan(data: bytes, span: Span) -> Plan:
 def _decompress(data: bytes, span: Span) -> bytes:
     try:
         if data:  # gzip takes no bytes for a stream without members
-            return gzip.decompress(data)
-        why = "it ends early, after 0 bytes"
+            text = gzip.GzipFile(fileobj=BytesIO(data)).read(SIZE_LIMIT + 1)
+            if len(text) <= SIZE_LIMIT:
+                return text
+            why = f"it holds more than the {SIZE_LIMIT} bytes that are read"
+        else:
+            why = "it ends early, after 0 bytes"
     except EOFError:
         why = f"it ends early, after {len(data)} bytes"
     except (OSError, zlib.error):

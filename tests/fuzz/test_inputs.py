@@ -168,3 +168,14 @@ def test_control_characters_and_marks_of_direction_are_escaped() -> None:
 
     assert str(finding.span) == r"\x1b[1mp.yaml:2:1"
     assert finding.why == r"\x1b[31m\u202e stands at 1:1 and here"
+
+
+def test_plan_that_unpacks_to_a_gibibyte_is_refused_before_it_does() -> None:
+    data = 16 * gzip.compress(bytes(1 << 26), mtime=0)
+
+    with pytest.raises(FleetPolicyError) as caught:
+        parse_plan(data, Span("p.fpz"))
+
+    assert [item.why for item in caught.value.diagnostics] == [
+        "it holds more than the 134217728 bytes that are read"
+    ]
