@@ -84,6 +84,8 @@ class Rule:
         production: Its severity in the production profile, where that differs.
         waivable: Whether an Exception may silence it on hosts that it names. Rules that keep
             hosts safe are not, nor those that leave nothing of a host to work with.
+        rejected: A few lines that break it: YAML, a command or words.
+        accepted: A few lines that keep it.
     """
 
     id: str
@@ -94,6 +96,8 @@ class Rule:
     profile: Profile = Profile.BASIC
     production: Severity | None = None
     waivable: bool = False
+    rejected: str = ""
+    accepted: str = ""
 
     def at(self, span: Span, *, why: str, fix: str, subject: Subject = Subject()) -> "Diagnostic":
         """Return a finding of this rule; what cannot be printed is escaped in its texts."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import indent
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.fleet import AssignedDevice, Assignment, FleetHost, HostClass
 from fleetpolicy.pipeline.exceptions import ended
+from fleetpolicy.pipeline.elements import find_elements
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.pipeline.work import Work
 from fleetpolicy.resolve.claims import matches_device
@@ -36,7 +38,14 @@ def explain_rule(rule_id: str) -> tuple[Reason, ...]:
         Reason(rule.text),
         Reason("an Exception may silence it" if rule.waivable else "no Exception can silence it"),
         Reason(f"source: {rule.source}"),
+        *_example("rejected", rule.rejected),
+        *_example("accepted", rule.accepted),
     )
+
+
+def _example(title: str, text: str) -> Iterator[Reason]:
+    if text:
+        yield Reason(f"{title}:\n{indent(text, '    ')}")
 
 
 def explain_host(work: Work, host: FleetHost) -> tuple[Reason, ...]:
@@ -149,12 +158,13 @@ def _situation(work: Work, host: FleetHost) -> Situation:
 
 
 def explain_setting(work: Work, host: FleetHost, name: str) -> tuple[Reason, ...]:
-    """Return the line behind a kernel argument, a module parameter or a file.
+    """Return the line behind a kernel argument, a module parameter, a file or an element.
 
     Args:
         work: The fleet.
         host: One of its hosts.
-        name: Such as iommu.passthrough, iommu.passthrough=0, vfio_pci.disable_idle_d3, a path.
+        name: Such as iommu.passthrough, iommu.passthrough=0, vfio_pci.disable_idle_d3, a path,
+            hostdev/driver.
     """
     host_class = work.fleet.class_of(host)
     key = name.partition("=")[0].replace("-", "_")
@@ -171,4 +181,5 @@ def explain_setting(work: Work, host: FleetHost, name: str) -> tuple[Reason, ...
     for item in work.rendering.of(host):
         if name in {item.path, item.name}:
             reasons += (Reason(f"{item.path} of {host.name}", origin) for origin in item.origins)
+    reasons += (Reason(item.text, item.origin) for item in find_elements(work, host, name))
     return tuple(reasons)

@@ -1,6 +1,7 @@
 """Write the page of all rules."""
 
 from collections.abc import Iterable
+from textwrap import indent
 
 from fleetpolicy.diagnostics import Rule
 
@@ -25,4 +26,9 @@ def _section(rule: Rule) -> str:
         f"- from profile: {rule.profile.name.lower()}\n"
         f"- an Exception may silence it: {'yes' if rule.waivable else 'no'}\n"
         f"- source: {rule.source}\n"
+        f"{_example('Rejected', rule.rejected)}{_example('Accepted', rule.accepted)}"
     )
+
+
+def _example(title: str, text: str) -> str:
+    return f"\n{title}:\n\n{indent(text, '    ')}\n" if text else ""
