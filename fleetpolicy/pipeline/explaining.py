@@ -6,8 +6,8 @@ from textwrap import indent
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.fleet import AssignedDevice, Assignment, FleetHost, HostClass
-from fleetpolicy.pipeline.exceptions import ended
 from fleetpolicy.pipeline.elements import find_elements
+from fleetpolicy.pipeline.exceptions import ended
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.pipeline.work import Work
 from fleetpolicy.resolve.claims import matches_device

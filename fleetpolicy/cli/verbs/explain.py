@@ -64,7 +64,7 @@ def _unknown(span: Span, why: str) -> FleetPolicyError:
             span,
             why=why,
             fix="name a rule (FP203), a host, or a host with a PCI address, kernel argument, "
-            "module parameter or path",
+            "module parameter, path or element of a domain",
         )
     )
 
