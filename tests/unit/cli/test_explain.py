@@ -39,8 +39,8 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             ["gh-01", "hostdev/driver"],
             (
                 "trainer: devices[1]/hostdev[1]/driver[1]: <driver model='nvgrace_gpu_vfio_pci'>\n"
-                "    fleet/policies/devices.yaml:9:11: driver: auto # nvgrace_gpu_vfio_pci: its alias "
-                "fits best\n"
+                "    fleet/policies/devices.yaml:9:11: driver: auto # nvgrace_gpu_vfio_pci: "
+                "its alias fits best\n"
             ),
         ),
         (
