@@ -254,9 +254,10 @@ def write_policies(folder: Path, count: int, *, spoilt: bool) -> list[Path]:
     head = "apiVersion: fleetpolicy/v1alpha1\nkind: {}\nmetadata: {{name: {}}}\nspec:\n"
     fleet = head.format("FleetPolicy", "default") + "  memoryMapping: {default: normal-nc}\n"
     (folder / "fleet.yaml").write_text(fleet)
-    files = []
+    files, step = [], count // FAULTS
     for number in range(count):
-        priority = "high" if spoilt and number % (count // FAULTS) == 1 else str(number)
+        is_spoilt = spoilt and number in range(0, step * FAULTS, step)
+        priority = "high" if is_spoilt else str(number)
         text = head.format("DevicePolicy", f"rule-{number}") + (
             f"  priority: {priority}\n  match:\n    hosts: {{group: kind-{number % 20}}}\n"
             '    device: {id: "8086:1572"}\n  driver: vfio-pci\n  mapping: normal-nc\n'
