@@ -11,6 +11,9 @@ UNKNOWN_LOADER = Rule(
     "The kernel command line is written for the boot loader that really boots the host; one that "
     "is not recognised is never guessed at.",
     "GNU GRUB manual, simple configuration; docs/policy-language.md",
+    rejected='kernel: {parameters: {iommu.strict: "1"}}\n# on a host that systemd-boot starts',
+    accepted='kernel: {parameters: {iommu.strict: "1"}}\n'
+    "# on a host that GRUB starts, with /etc/default/grub",
 )
 UNKNOWN_INITRAMFS = Rule(
     "FP402",
@@ -19,6 +22,9 @@ UNKNOWN_INITRAMFS = Rule(
     "Module options and binding rules have a copy in the initramfs; without knowing what makes it "
     "the copy cannot be renewed, and the native driver may win at boot.",
     "initramfs-tools(7); dracut(8)",
+    rejected='modules: {vfio_pci: {disable_idle_d3: "Y"}}\n'
+    "# on a host with neither initramfs-tools nor dracut",
+    accepted='modules: {vfio_pci: {disable_idle_d3: "Y"}}\n# on a host with initramfs-tools',
 )
 BAD_WORD = Rule(
     "FP403",
@@ -27,6 +33,8 @@ BAD_WORD = Rule(
     "Words of the kernel command line pass through a shell file; what the shell would change is "
     "refused.",
     "GNU GRUB manual, simple configuration: /etc/default/grub is sourced by a shell",
+    rejected="console=$(reboot)",
+    accepted="console=ttyAMA0,115200n8",
 )
 NO_LIBVIRT = Rule(
     "FP410",
@@ -34,6 +42,8 @@ NO_LIBVIRT = Rule(
     Severity.ERROR,
     "A guest needs libvirt and QEMU on its host, in versions that the host showed.",
     _DOMAIN,
+    rejected="A Guest with host: gh-01, which shows no libvirt or no QEMU.",
+    accepted="A Guest with host: gh-01, which shows libvirt 12.8.0 and QEMU 11.1.3.",
 )
 MISSING_FEATURE = Rule(
     "FP411",
@@ -42,6 +52,10 @@ MISSING_FEATURE = Rule(
     "libvirt drops elements that it does not know in silence; what a guest needs must be "
     "understood by the libvirt and QEMU of its host.",
     "libvirt.org/news.html; libvirt.org/formatdomain.html",
+    rejected="A guest takes a GPU with generic initiators (<acpi nodeset>);\n"
+    "its host has libvirt 9.0.0 and QEMU 7.2.22.",
+    accepted="A guest takes a GPU with generic initiators (<acpi nodeset>);\n"
+    "its host has libvirt 12.8.0 and QEMU 11.1.3.",
 )
 BAD_HUGEPAGES = Rule(
     "FP412",
@@ -50,6 +64,9 @@ BAD_HUGEPAGES = Rule(
     "A huge page size must exist for the host's page size, and the guest's memory be a multiple "
     "of it.",
     "Linux, Documentation/arch/arm64/hugetlbpage.rst",
+    rejected="spec: {memory: 32GiB, hugepages: 1GiB}\n# on an aarch64 kernel with pages of 64 KiB",
+    accepted="spec: {memory: 32GiB, hugepages: 512MiB}\n"
+    "# on an aarch64 kernel with pages of 64 KiB",
 )
 NOT_FOR_XML = Rule(
     "FP413",
@@ -58,6 +75,8 @@ NOT_FOR_XML = Rule(
     "A domain is XML, which holds no control characters, surrogates or non-characters, escaped or "
     "not; private ones mean nothing to anybody else.",
     "W3C, Extensible Markup Language 1.0, 2.2 Characters",
+    rejected='title: "Trainer \\uFFFE"',
+    accepted='title: "Trainer with a GPU"',
 )
 BOOT_ORDER_TWICE = Rule(
     "FP414",
@@ -65,6 +84,14 @@ BOOT_ORDER_TWICE = Rule(
     Severity.ERROR,
     "Each place in a guest's boot order belongs to one device or disk.",
     _DOMAIN,
+    rejected="devices:\n"
+    '  - {device: {address: "0001:01:00.0", id: "144d:a80a"}, bootOrder: 1}\n'
+    "disks:\n"
+    "  - {path: /var/lib/libvirt/images/database.qcow2, bootOrder: 1}",
+    accepted="devices:\n"
+    '  - {device: {address: "0001:01:00.0", id: "144d:a80a"}, bootOrder: 1}\n'
+    "disks:\n"
+    "  - {path: /var/lib/libvirt/images/database.qcow2, bootOrder: 2}",
 )
 BAD_APERTURE = Rule(
     "FP415",
@@ -72,4 +99,6 @@ BAD_APERTURE = Rule(
     Severity.ERROR,
     "The window for the devices' memory is a power of two of at least 512 GiB, or QEMU exits.",
     "QEMU, hw/arm/virt.c: virt_set_highmem_mmio_size()",
+    rejected="mmioAperture: 3TiB",
+    accepted="mmioAperture: 4TiB",
 )
