@@ -12,6 +12,10 @@ NOT_CONVERGED = Rule(
     "A host boots once for a revision. What is still missing afterwards needs a person: a second "
     "boot would end as the first did.",
     _OURS,
+    rejected="Policy asks for iommu.strict=1; the host booted since it was deployed.\n"
+    "/proc/cmdline: ro quiet",
+    accepted="Policy asks for iommu.strict=1; the host booted since it was deployed.\n"
+    "/proc/cmdline: ro quiet iommu.strict=1",
 )
 FOREIGN_PARAMETER = Rule(
     "FP502",
@@ -21,6 +25,9 @@ FOREIGN_PARAMETER = Rule(
     "values of one parameter the last one counts.",
     _PARAMETERS,
     waivable=True,
+    rejected="Policy asks for iommu.strict=1.\n"
+    '/etc/default/grub: GRUB_CMDLINE_LINUX="iommu.strict=0"',
+    accepted='Policy asks for iommu.strict=1.\n/etc/default/grub: GRUB_CMDLINE_LINUX=""',
 )
 FOREIGN_DOMAIN = Rule(
     "FP503",
@@ -28,6 +35,8 @@ FOREIGN_DOMAIN = Rule(
     Severity.ERROR,
     "A domain that fleetpolicy did not define is never changed, whatever its name is.",
     "libvirt.org/formatdomain.html, custom metadata",
+    rejected="A Guest trainer, and on its host a domain trainer that somebody defined by hand.",
+    accepted="A Guest trainer, and on its host no domain trainer but one that apply defined.",
 )
 TAKEN_OVER = Rule(
     "FP504",
@@ -37,6 +46,9 @@ TAKEN_OVER = Rule(
     "replaced, and said to be.",
     _OURS,
     waivable=True,
+    rejected="/etc/modprobe.d/fleetpolicy.conf, written by hand:\n"
+    "/var/lib/fleetpolicy/manifest.json does not name it.",
+    accepted="/etc/modprobe.d/site.conf, written by hand.",
 )
 LEFT_AS_IS = Rule(
     "FP505",
@@ -44,6 +56,10 @@ LEFT_AS_IS = Rule(
     Severity.WARNING,
     "A host that policy skips is left as it is: what an earlier plan put there is not pruned.",
     _OURS,
+    rejected="onUnsupported: skip-host\n"
+    "# on a host that lacks what policy asks for, and has files of an earlier apply",
+    accepted="onUnsupported: skip-host\n"
+    "# on a host that lacks what policy asks for, and has no manifest of ours",
 )
 PLAN_UNREADABLE = Rule(
     "FP511",
@@ -51,6 +67,8 @@ PLAN_UNREADABLE = Rule(
     Severity.ERROR,
     "A saved plan is one gzip stream, and whole.",
     "RFC 1952; " + _OURS,
+    rejected="head -c 1000 fleet.fpz > short.fpz\nfleetpolicy apply -i fleet short.fpz",
+    accepted="fleetpolicy plan -i fleet --out fleet.fpz\nfleetpolicy apply -i fleet fleet.fpz",
 )
 PLAN_FORMAT = Rule(
     "FP512",
@@ -58,6 +76,8 @@ PLAN_FORMAT = Rule(
     Severity.ERROR,
     "A saved plan has the shape that its format version prescribes.",
     "schemas/Plan.json",
+    rejected='"formatVersion": 99',
+    accepted='"formatVersion": 1',
 )
 PLAN_CHANGED = Rule(
     "FP513",
@@ -65,4 +85,6 @@ PLAN_CHANGED = Rule(
     Severity.ERROR,
     "A plan's id is the digest of its content: what was read and approved is what is applied.",
     _OURS,
+    rejected="A saved plan that was unpacked, edited and packed again.",
+    accepted="A saved plan as fleetpolicy plan --out wrote it.",
 )
