@@ -11,6 +11,9 @@ NO_HOST_FOLDER = Rule(
     "The root of a simulated host is a folder that fleetpolicy built, or nothing yet; "
     "anything else in its place is left alone.",
     _SOURCE,
+    rejected="fleetpolicy_root: /srv/data\n# a folder that fleetpolicy did not build",
+    accepted="fleetpolicy_root: /srv/lab/gh-01\n"
+    "# nothing yet, or a host that fleetpolicy lab up built",
 )
 NO_KERNEL = Rule(
     "FP802",
@@ -18,6 +21,8 @@ NO_KERNEL = Rule(
     Severity.ERROR,
     "A simulated host boots a kernel that its model lists.",
     _SOURCE,
+    rejected="fleetpolicy lab boot -i inventories/demo gh-02 --kernel 5.4.0",
+    accepted="fleetpolicy lab boot -i inventories/demo gh-02 --kernel 6.14.0-arm64",
 )
 NO_BOOT = Rule(
     "FP803",
@@ -25,6 +30,8 @@ NO_BOOT = Rule(
     Severity.ERROR,
     "What is on a simulated host's disk must boot, as on a real one.",
     _SOURCE,
+    rejected="/boot/grub/grub.cfg of the host was removed.",
+    accepted="/boot/grub/grub.cfg of the host has an entry that starts an installed kernel.",
 )
 NOT_WRITTEN = Rule(
     "FP804",
@@ -32,4 +39,6 @@ NOT_WRITTEN = Rule(
     Severity.ERROR,
     "The folder of a simulated host can be read and written.",
     _SOURCE,
+    rejected="The disk below the folder of the host is full.",
+    accepted="The folder belongs to the user who runs fleetpolicy, and its disk has room.",
 )
