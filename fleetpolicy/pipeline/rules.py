@@ -1,4 +1,4 @@
-"""List the rules of a run as a whole, and gather the rules of every stage."""
+"""List the rules of a run as a whole, and gather the rules of every floor."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -6,10 +6,72 @@ from functools import cache
 from importlib import import_module
 
 from fleetpolicy.diagnostics import Rule, Severity
+from fleetpolicy.pipeline.exception_rules import (
+    EXCEPTION_ENDED,
+    EXCEPTION_ENDS_SOON,
+    EXCEPTION_IDLE,
+    NEVER_SILENCED,
+    NO_SUCH_RULE,
+)
+from fleetpolicy.pipeline.file_rules import (
+    BAD_AGE,
+    FILE_EXISTS,
+    GIT_FAILED,
+    NO_FILES,
+    NO_GIT,
+    NO_RECORDS,
+    NO_REPOSITORY,
+    NO_SUCH_RECORDS,
+    NOT_FORMATTED,
+    NOT_WRITTEN,
+    OLD_FACTS,
+    UNKNOWN_REVISION,
+)
+
+__all__ = [
+    "BAD_AGE",
+    "BAD_OUTPUT",
+    "EXCEPTION_ENDED",
+    "EXCEPTION_ENDS_SOON",
+    "EXCEPTION_IDLE",
+    "FILE_EXISTS",
+    "GIT_FAILED",
+    "NEVER_SILENCED",
+    "NOT_APPROVED",
+    "NOT_FORMATTED",
+    "NOT_SIMULATED",
+    "NOT_USABLE",
+    "NOT_WRITTEN",
+    "NO_FILES",
+    "NO_GIT",
+    "NO_INVENTORY",
+    "NO_RECORDS",
+    "NO_REPOSITORY",
+    "NO_SUCH_RECORDS",
+    "NO_SUCH_RULE",
+    "OFFLINE",
+    "OLD_FACTS",
+    "OUTPUTS_COLLIDE",
+    "OUTPUT_UNWRITTEN",
+    "PLAN_STALE",
+    "UNKNOWN_REVISION",
+    "UNKNOWN_SUBJECT",
+    "all_rules",
+]
 
 _COMMANDS = "docs/command-line.md"
-_LANGUAGE = "docs/policy-language.md"
-_STAGES = ("load", "resolve", "simulate", "render", "plan", "observe", "deploy", "verify", "lab")
+_FLOORS = (
+    "load",
+    "resolve",
+    "simulate",
+    "render",
+    "plan",
+    "observe",
+    "deploy",
+    "verify",
+    "lab",
+    "pipeline",
+)
 
 BAD_OUTPUT = Rule(
     "FP601",
@@ -17,6 +79,8 @@ BAD_OUTPUT = Rule(
     Severity.ERROR,
     "Products are written in the formats that the command has.",
     _COMMANDS,
+    rejected="fleetpolicy lab status -i fleet --output json",
+    accepted="fleetpolicy plan -i fleet --output json",
 )
 PLAN_STALE = Rule(
     "FP602",
@@ -24,6 +88,10 @@ PLAN_STALE = Rule(
     Severity.ERROR,
     "A saved plan is applied exactly or not at all: what it was made from must not have changed.",
     _COMMANDS,
+    rejected="fleetpolicy plan -i fleet --out fleet.fpz\n"
+    "# then policies/ is edited\n"
+    "fleetpolicy apply -i fleet fleet.fpz",
+    accepted="fleetpolicy plan -i fleet --out fleet.fpz\nfleetpolicy apply -i fleet fleet.fpz",
 )
 NOT_APPROVED = Rule(
     "FP603",
@@ -32,6 +100,8 @@ NOT_APPROVED = Rule(
     "Hosts change only after somebody saw the plan: a person at a terminal, a saved plan, or "
     "--auto-approve.",
     _COMMANDS,
+    rejected="fleetpolicy apply -i fleet < /dev/null",
+    accepted="fleetpolicy apply -i fleet fleet.fpz < /dev/null",
 )
 NO_INVENTORY = Rule(
     "FP604",
@@ -39,6 +109,8 @@ NO_INVENTORY = Rule(
     Severity.ERROR,
     "Work on hosts needs an inventory that names them.",
     _COMMANDS,
+    rejected="fleetpolicy plan\n# no fleetpolicy.yaml names an inventory",
+    accepted="fleetpolicy plan -i fleet",
 )
 OFFLINE = Rule(
     "FP605",
@@ -46,6 +118,8 @@ OFFLINE = Rule(
     Severity.ERROR,
     "Without recorded facts the hosts must be looked at, which --offline forbids.",
     _COMMANDS,
+    rejected="fleetpolicy plan -i fleet --offline\n# no facts are recorded",
+    accepted="fleetpolicy facts collect -i fleet\nfleetpolicy plan -i fleet --offline",
 )
 UNKNOWN_SUBJECT = Rule(
     "FP606",
@@ -53,13 +127,8 @@ UNKNOWN_SUBJECT = Rule(
     Severity.ERROR,
     "A command about one host, device, setting or rule needs one that exists.",
     _COMMANDS,
-)
-NOT_USABLE = Rule(
-    "FP610",
-    "file-or-folder-not-usable",
-    Severity.ERROR,
-    "Commands read and write where they are told to, and where the system lets them.",
-    _COMMANDS,
+    rejected="fleetpolicy explain -i fleet gh-0l",
+    accepted="fleetpolicy explain -i fleet gh-01",
 )
 NOT_SIMULATED = Rule(
     "FP607",
@@ -67,42 +136,9 @@ NOT_SIMULATED = Rule(
     Severity.ERROR,
     "Only hosts with a model in the inventory are built, booted and removed by the tool.",
     "docs/simulated-hosts.md",
-)
-NOT_FORMATTED = Rule(
-    "FP641",
-    "not-formatted",
-    Severity.ERROR,
-    "Files have the one layout that `fmt` gives them, so that a diff shows what is meant; texts "
-    "that other readers take for numbers or truths are in quotes.",
-    "docs/getting-started.md",
-)
-NOT_WRITTEN = Rule(
-    "FP642",
-    "file-not-written",
-    Severity.ERROR,
-    "A file is written as a whole or not at all.",
-    _COMMANDS,
-)
-NO_FILES = Rule(
-    "FP643",
-    "no-files-named",
-    Severity.ERROR,
-    "A command about files needs some: named, or those of the fleet.",
-    _COMMANDS,
-)
-FILE_EXISTS = Rule(
-    "FP644",
-    "file-exists-already",
-    Severity.ERROR,
-    "Nothing that is there is overwritten: it may be somebody's work.",
-    _COMMANDS,
-)
-NO_RECORDS = Rule(
-    "FP645",
-    "no-records-to-import",
-    Severity.ERROR,
-    "A first policy is written from recorded facts of hosts that run.",
-    "docs/getting-started.md",
+    rejected="fleetpolicy lab boot -i fleet web-01\n"
+    "# web-01 has no host variable fleetpolicy_model",
+    accepted="fleetpolicy lab boot -i fleet gh-01\n# gh-01 has the host variable fleetpolicy_model",
 )
 OUTPUTS_COLLIDE = Rule(
     "FP608",
@@ -110,6 +146,8 @@ OUTPUTS_COLLIDE = Rule(
     Severity.ERROR,
     "Every format goes to a place of its own; standard output takes one.",
     _COMMANDS,
+    rejected="fleetpolicy plan -i fleet --output json --output markdown",
+    accepted="fleetpolicy plan -i fleet --output json=plan.json --output markdown",
 )
 OUTPUT_UNWRITTEN = Rule(
     "FP609",
@@ -117,96 +155,18 @@ OUTPUT_UNWRITTEN = Rule(
     Severity.ERROR,
     "A file that a product is to go to can be written; it is replaced whole or not at all.",
     _COMMANDS,
+    rejected="fleetpolicy plan -i fleet --output json=missing/plan.json\n"
+    "# there is no folder missing/",
+    accepted="fleetpolicy plan -i fleet --output json=plan.json",
 )
-
-NO_GIT = Rule(
-    "FP650",
-    "git-not-installed",
+NOT_USABLE = Rule(
+    "FP610",
+    "file-or-folder-not-usable",
     Severity.ERROR,
-    "Revisions are read by git.",
+    "Commands read and write where they are told to, and where the system lets them.",
     _COMMANDS,
-)
-NO_REPOSITORY = Rule(
-    "FP651",
-    "not-in-a-repository",
-    Severity.ERROR,
-    "A fleet has revisions to compare with only where git keeps it.",
-    _COMMANDS,
-)
-UNKNOWN_REVISION = Rule(
-    "FP652",
-    "unknown-revision",
-    Severity.ERROR,
-    "A revision to compare with is a commit that this clone has: a branch, a tag or a hash.",
-    "git, gitrevisions(7)",
-)
-GIT_FAILED = Rule(
-    "FP653",
-    "revision-not-readable",
-    Severity.ERROR,
-    "The files of a revision are written into a temporary folder; a clone that lacks some of them "
-    "cannot be compared with.",
-    _COMMANDS,
-)
-BAD_AGE = Rule(
-    "FP654",
-    "bad-age",
-    Severity.ERROR,
-    "An age is a whole number of minutes, hours or days.",
-    _COMMANDS,
-)
-OLD_FACTS = Rule(
-    "FP655",
-    "facts-too-old",
-    Severity.WARNING,
-    "Hosts change while nobody looks: what is judged by old facts may be wrong.",
-    _COMMANDS,
-    production=Severity.ERROR,
-)
-NO_SUCH_RECORDS = Rule(
-    "FP656",
-    "no-such-records",
-    Severity.ERROR,
-    "Looks at hosts are compared by their records: a folder of them, or a file of one or many.",
-    _COMMANDS,
-)
-EXCEPTION_ENDED = Rule(
-    "FP611",
-    "exception-expired",
-    Severity.ERROR,
-    "An Exception silences findings until the day on which it expires and not a day longer; it is "
-    "then removed or prolonged by its owner, never forgotten.",
-    _LANGUAGE,
-)
-EXCEPTION_ENDS_SOON = Rule(
-    "FP612",
-    "exception-expires-soon",
-    Severity.WARNING,
-    "What an Exception silences comes back when it expires; its owner is told 14 days before.",
-    _LANGUAGE,
-)
-EXCEPTION_IDLE = Rule(
-    "FP613",
-    "exception-silences-nothing",
-    Severity.WARNING,
-    "An Exception that silences nothing is a mistake or a leftover, and would hide what comes "
-    "later.",
-    _LANGUAGE,
-)
-NO_SUCH_RULE = Rule(
-    "FP614",
-    "no-such-rule",
-    Severity.ERROR,
-    "An Exception names rules by their ids, and each of them exists.",
-    "docs/rules.md",
-)
-NEVER_SILENCED = Rule(
-    "FP615",
-    "rule-never-silenced",
-    Severity.ERROR,
-    "Rules that keep hosts alive, and rules without which nothing of a host can be worked out, "
-    "cannot be silenced; docs/rules.md tells which can.",
-    _LANGUAGE,
+    rejected="fleetpolicy plan -i fleet --out missing/fleet.fpz\n# there is no folder missing/",
+    accepted="fleetpolicy plan -i fleet --out fleet.fpz",
 )
 
 
@@ -218,7 +178,7 @@ def all_rules() -> Mapping[str, Rule]:
         ValueError: Two rules share an id.
     """
     found: dict[str, Rule] = {}
-    for name in (*_rule_modules(), __name__):
+    for name in _rule_modules():
         for value in vars(import_module(name)).values():
             if not isinstance(value, Rule):
                 continue
@@ -228,12 +188,12 @@ def all_rules() -> Mapping[str, Rule]:
 
 
 def _rule_modules() -> list[str]:
-    """Return the modules of the stages whose name ends in `rules`."""
+    """Return the modules of the floors whose name ends in `rules`."""
     names = []
-    for stage in _STAGES:
-        package = import_module(f"fleetpolicy.{stage}")
+    for floor in _FLOORS:
+        package = import_module(f"fleetpolicy.{floor}")
         names += [
-            f"fleetpolicy.{stage}.{module.name}"
+            f"fleetpolicy.{floor}.{module.name}"
             for module in pkgutil.iter_modules(package.__path__)
             if module.name.endswith("rules")
         ]
