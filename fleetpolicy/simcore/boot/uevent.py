@@ -139,7 +139,7 @@ def process(event: Uevent, rules: Sequence[Rule | BadRule]) -> Iterator[Effect]:
         systemd src/udev/udev-rules.c and udev-event.c; udev(7), RUN.
     """
     goal = ""
-    for rule in rules:
+    for position, rule in enumerate(rules):
         if isinstance(rule, BadRule) or (goal and not _is_label(rule, goal)):
             continue
         goal = ""
@@ -151,9 +151,25 @@ def process(event: Uevent, rules: Sequence[Rule | BadRule]) -> Iterator[Effect]:
             continue
         for piece in rule.assignments:
             yield from _assign(event, piece, rule.cause)
-        goal = next((piece.value for piece in rule.assignments if piece.key == "GOTO"), "")
+        goal = _goal(rule, rules[position + 1 :])
     for piece, cause in event.run:
         yield from ((action, cause) for action in _run(event, piece))
+
+
+def _goal(rule: Rule, later: Sequence[Rule | BadRule]) -> str:
+    """Return the label that a rule jumps to, empty if it stands nowhere behind it in its file.
+
+    Source:
+        systemd src/udev/udev-rules.c, rule_resolve_goto(): a jump stays within its file, and one
+        without a label is dropped.
+    """
+    name = next((piece.value for piece in rule.assignments if piece.key == "GOTO"), "")
+    for other in later:
+        if other.cause.source != rule.cause.source:
+            break
+        if isinstance(other, Rule) and _is_label(other, name):
+            return name
+    return ""
 
 
 def _is_label(rule: Rule, name: str) -> bool:

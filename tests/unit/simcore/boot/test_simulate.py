@@ -688,6 +688,16 @@ def test_same_rule_misses_another_device_at_the_address() -> None:
     assert trace.overrides == {}
 
 
+@pytest.mark.parametrize("label", ["", 'LABEL="end"\n'])
+def test_jump_skips_no_rule_of_another_file(label: str) -> None:
+    jump = f'KERNEL=="{GPU}", GOTO="end"\n{label}'
+    admin = "/etc/udev/rules.d/10-admin.rules"
+
+    trace = boot(files={admin: jump, RULES: OVERRIDE.format(GPU, "vfio-pci"), LOAD: "vfio-pci\n"})
+
+    assert trace.owners == {**NATIVE, GPU: "vfio-pci"}
+
+
 def test_boot_is_deterministic() -> None:
     files = {MODPROBE: "options vfio-pci ids=10de:2342\n", LOAD: "vfio-pci\n"}
 
