@@ -98,25 +98,22 @@ def _dma_aliases(tree: PciTree, node: PciNode) -> Iterator[tuple[PciNode, str]]:
 
 
 def _alias_group(tree: PciTree, leaders: dict[str, str], node: PciNode) -> _Found | None:
-    """Return the group of a function of the same bus that shares a requester id."""
-    for other in _neighbours(tree, node):
-        if other.address in node.aliases or node.address in other.aliases:
+    """Return the group of a function of the same bus that shares a requester id.
+
+    Source:
+        Linux drivers/iommu/iommu.c, get_pci_alias_group(): the whole chain on a bus is searched.
+    """
+    seen, pending = {node.address}, [(node, "")]
+    for step, first in pending:
+        for other in _neighbours(tree, step):
+            shares = other.address in step.aliases or step.address in other.aliases
+            if not shares or other.address in seen:
+                continue
+            seen.add(other.address)
+            through = first or other.address
             if other.address in leaders:
-                return _Found(leaders[other.address], f"shares a requester id with {other.address}")
-            found = _alias_group_beyond(tree, leaders, other, node)
-            if found is not None:
-                return found
-    return None
-
-
-def _alias_group_beyond(
-    tree: PciTree, leaders: dict[str, str], node: PciNode, origin: PciNode
-) -> _Found | None:
-    """Follow aliases one step further: the kernel searches the whole chain on a bus."""
-    for other in _neighbours(tree, node):
-        shares = other.address in node.aliases or node.address in other.aliases
-        if shares and other.address != origin.address and other.address in leaders:
-            return _Found(leaders[other.address], f"shares a requester id with {node.address}")
+                return _Found(leaders[other.address], f"shares a requester id with {through}")
+            pending.append((other, through))
     return None
 
 

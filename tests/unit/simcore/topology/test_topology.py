@@ -133,6 +133,14 @@ def test_functions_that_share_a_requester_id_share_a_group() -> None:
     assert members(nodes) == {(ROOT,), (first, second), (third,)}
 
 
+def test_functions_at_the_ends_of_a_chain_of_requester_ids_share_a_group() -> None:
+    ends = [endpoint(f"0000:00:0{number}.0", "") for number in range(4)]
+    ends[0] = replace(ends[0], aliases=(ends[2].address,))
+    ends[3] = replace(ends[3], aliases=(ends[1].address, ends[2].address))
+
+    assert members(ends) == {tuple(end.address for end in ends)}
+
+
 def test_integrated_endpoints_on_the_root_bus_are_apart() -> None:
     nodes = [PciNode(f"0000:00:0{n}.0", NodeKind.INTEGRATED_ENDPOINT) for n in (2, 3)]
 
