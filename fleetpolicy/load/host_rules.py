@@ -15,6 +15,8 @@ NO_INVENTORY = Rule(
     Severity.ERROR,
     "An inventory is a file or a folder that can be read.",
     _INVENTORY,
+    rejected="-rw------- root root hosts.yaml, read by another user",
+    accepted="-rw-r--r-- root root hosts.yaml",
 )
 INVENTORY_NOT_PARSED = Rule(
     "FP151",
@@ -22,6 +24,8 @@ INVENTORY_NOT_PARSED = Rule(
     Severity.ERROR,
     "Every source of an inventory must be parsed; a fleet that lacks hosts must not pass.",
     _INVENTORY,
+    rejected="all:\n  hosts: [gh-01, gh-02]",
+    accepted="all:\n  hosts: {gh-01: , gh-02: }",
 )
 INVENTORY_SKIPPED = Rule(
     "FP152",
@@ -30,6 +34,8 @@ INVENTORY_SKIPPED = Rule(
     "Ansible passes over keys that it does not know and keeps the last of two equal ones; "
     "what was meant there would be lost.",
     _INVENTORY,
+    rejected=("all:\n  host: {gh-02: }\n  hosts: {gh-01: }"),
+    accepted="all:\n  hosts: {gh-01: , gh-02: }",
 )
 INVENTORY_REMARK = Rule(
     "FP153",
@@ -37,6 +43,8 @@ INVENTORY_REMARK = Rule(
     Severity.WARNING,
     "Ansible warns about something in the inventory.",
     _INVENTORY,
+    rejected=("all:\n  children:\n    grace-hopper: {hosts: {gh-01: }}"),
+    accepted=("all:\n  children:\n    grace_hopper: {hosts: {gh-01: }}"),
 )
 NO_HOSTS = Rule(
     "FP154",
@@ -44,6 +52,8 @@ NO_HOSTS = Rule(
     Severity.ERROR,
     "A fleet has at least one host.",
     _INVENTORY,
+    rejected="all:\n  children: {grace_hopper: }",
+    accepted="all:\n  children: {grace_hopper: {hosts: {gh-01: }}}",
 )
 NOTHING_LEFT = Rule(
     "FP155",
@@ -51,6 +61,8 @@ NOTHING_LEFT = Rule(
     Severity.ERROR,
     "A limit leaves at least one host.",
     _PATTERNS,
+    rejected="fleetpolicy plan -i hosts.yaml --limit 'gh-9*'  # the hosts are gh-01 to gh-03",
+    accepted="fleetpolicy plan -i hosts.yaml --limit 'gh-0*'",
 )
 BAD_PATTERN = Rule(
     "FP156",
@@ -58,6 +70,8 @@ BAD_PATTERN = Rule(
     Severity.ERROR,
     "A limit or a host pattern must be one that Ansible understands.",
     _PATTERNS,
+    rejected="fleetpolicy plan -i hosts.yaml --limit '~gh-('",
+    accepted="fleetpolicy plan -i hosts.yaml --limit '~gh-0[12]'",
 )
 UNSAFE_NAME = Rule(
     "FP157",
@@ -65,6 +79,8 @@ UNSAFE_NAME = Rule(
     Severity.ERROR,
     "A host's name becomes part of file names.",
     _LABELS,
+    rejected="all:\n  hosts: {../gh-01: }",
+    accepted="all:\n  hosts: {gh-01: }",
 )
 BAD_LABELS = Rule(
     "FP158",
@@ -72,6 +88,8 @@ BAD_LABELS = Rule(
     Severity.ERROR,
     "fleetpolicy_labels maps text to text.",
     _LABELS,
+    rejected=("all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_labels: {racks: [a7, a8]}}"),
+    accepted=("all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_labels: {rack: a7}}"),
 )
 BAD_MODEL = Rule(
     "FP159",
@@ -79,6 +97,8 @@ BAD_MODEL = Rule(
     Severity.ERROR,
     "fleetpolicy_model describes a simulated host.",
     _HOSTS,
+    rejected="fleetpolicy_model:\n  arch: arm  # and the rest",
+    accepted="fleetpolicy_model:\n  arch: aarch64  # and the rest",
 )
 BAD_ROOT = Rule(
     "FP160",
@@ -86,6 +106,8 @@ BAD_ROOT = Rule(
     Severity.ERROR,
     "fleetpolicy_root is the folder of a simulated host, one for each.",
     _HOSTS,
+    rejected=("all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_root: /}  # that is this machine"),
+    accepted='fleetpolicy_root: ".lab/{{ inventory_hostname }}"  # beside fleetpolicy_model',
 )
 UNQUOTED_VALUE = Rule(
     "FP161",
@@ -93,6 +115,8 @@ UNQUOTED_VALUE = Rule(
     Severity.ERROR,
     "Ansible's YAML makes numbers, dates and truths of words that look like them.",
     _YAML,
+    rejected=("all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_labels: {rack: 012}}"),
+    accepted=('all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_labels: {rack: "012"}}'),
 )
 VARIABLES_UNREADABLE = Rule(
     "FP162",
@@ -100,6 +124,12 @@ VARIABLES_UNREADABLE = Rule(
     Severity.ERROR,
     "The variables of every host must be readable: files, templates and vaults.",
     "Ansible, Using variables: variable precedence",
+    rejected=('all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_labels: "{{ labels_of_rack }}"}'),
+    accepted=(
+        "all:\n"
+        "  hosts: {gh-01: }\n"
+        '  vars: {fleetpolicy_labels: "{{ of_rack }}", of_rack: {rack: a7}}'
+    ),
 )
 READER_CRASHED = Rule(
     "FP163",
@@ -107,6 +137,8 @@ READER_CRASHED = Rule(
     Severity.ERROR,
     "Inventories are read by Ansible itself, which must run.",
     "Ansible, Installation guide",
+    rejected="fleetpolicy is installed without ansible-core",
+    accepted="ansible-core is installed beside fleetpolicy",
 )
 RECORD_UNREADABLE = Rule(
     "FP170",
@@ -114,6 +146,8 @@ RECORD_UNREADABLE = Rule(
     Severity.ERROR,
     "Recorded facts are regular files that can be read.",
     _RECORDS,
+    rejected="facts/gh-01.json is a folder",
+    accepted="facts/gh-01.json is a regular file",
 )
 RECORD_NOT_JSON = Rule(
     "FP171",
@@ -121,6 +155,8 @@ RECORD_NOT_JSON = Rule(
     Severity.ERROR,
     "A record is one complete JSON document.",
     "RFC 8259",
+    rejected='{"apiVersion": "fleetpolicy/v1alpha1", "kind": "HostRec',
+    accepted='{"apiVersion": "fleetpolicy/v1alpha1", "kind": "HostRecord", ...}',
 )
 NOT_A_RECORD = Rule(
     "FP172",
@@ -128,6 +164,8 @@ NOT_A_RECORD = Rule(
     Severity.ERROR,
     "A record says which format it has.",
     _RECORDS,
+    rejected='{"apiVersion": "fleetpolicy/v1alpha1", "kind": "Facts", ...}',
+    accepted='{"apiVersion": "fleetpolicy/v1alpha1", "kind": "HostRecord", ...}',
 )
 RECORD_MISFIT = Rule(
     "FP173",
@@ -135,6 +173,8 @@ RECORD_MISFIT = Rule(
     Severity.ERROR,
     "A record follows its schema.",
     _RECORDS,
+    rejected='"cpu": {"dic": "yes", "fwb": true, "model": "Neoverse-V2"}',
+    accepted='"cpu": {"dic": true, "fwb": true, "model": "Neoverse-V2"}',
 )
 WRONG_FILE_NAME = Rule(
     "FP174",
@@ -142,6 +182,8 @@ WRONG_FILE_NAME = Rule(
     Severity.ERROR,
     "The record of a host lies in the file that bears its name.",
     _RECORDS,
+    rejected='facts/gh-02.json: {"host": "gh-01", ...}',
+    accepted='facts/gh-01.json: {"host": "gh-01", ...}',
 )
 SECOND_RECORD = Rule(
     "FP175",
@@ -149,4 +191,6 @@ SECOND_RECORD = Rule(
     Severity.ERROR,
     "A host has one record.",
     _RECORDS,
+    rejected='facts/gh-01.json: {"host": "gh-01", ...}\nfacts/fleet.jsonl: {"host": "gh-01", ...}',
+    accepted='facts/gh-01.json: {"host": "gh-01", ...}\nfacts/fleet.jsonl: {"host": "gh-02", ...}',
 )

@@ -11,6 +11,8 @@ UNREADABLE = Rule(
     Severity.ERROR,
     "Every file and folder that a policy is read from must exist and be readable.",
     _LANGUAGE,
+    rejected="fleetpolicy validate --policy policies/gpu.yaml  # the file is policies/gpus.yaml",
+    accepted="fleetpolicy validate --policy policies/gpus.yaml",
 )
 SYNTAX = Rule(
     "FP102",
@@ -18,6 +20,8 @@ SYNTAX = Rule(
     Severity.ERROR,
     "Policies are YAML in UTF-8; what cannot be parsed is never guessed at.",
     _YAML,
+    rejected="spec:\n  memoryMapping: {default: device",
+    accepted="spec:\n  memoryMapping: {default: device}",
 )
 DUPLICATE_KEY = Rule(
     "FP103",
@@ -25,6 +29,8 @@ DUPLICATE_KEY = Rule(
     Severity.ERROR,
     "A key is written once; otherwise one of two values would vanish in silence.",
     "YAML 1.2.2, section 3.2.1.1: keys of a mapping are unique",
+    rejected=("spec:\n  memoryMapping:\n    default: normal-nc\n    default: device"),
+    accepted=("spec:\n  memoryMapping:\n    default: device"),
 )
 FOREIGN_FEATURE = Rule(
     "FP104",
@@ -33,6 +39,8 @@ FOREIGN_FEATURE = Rule(
     "Anchors, aliases, merge keys, tags and keys that are not plain text are no part of the "
     "language: a document is read as it is written.",
     _LANGUAGE,
+    rejected=('spec:\n  modules:\n    vfio_pci: &awake {disable_idle_d3: "Y"}'),
+    accepted=('spec:\n  modules:\n    vfio_pci: {disable_idle_d3: "Y"}'),
 )
 EMPTY_VALUE = Rule(
     "FP105",
@@ -41,6 +49,8 @@ EMPTY_VALUE = Rule(
     "Null has no meaning here: an empty text is written in quotes, a default by leaving the key "
     "out.",
     _LANGUAGE,
+    rejected=("spec:\n  kernel:\n    parameters: {nokaslr: }"),
+    accepted=('spec:\n  kernel:\n    parameters: {nokaslr: ""}'),
 )
 TOO_BIG = Rule(
     "FP106",
@@ -49,6 +59,8 @@ TOO_BIG = Rule(
     "A file has at most 16 MiB, 10,000 documents and 500,000 keys and values, a document at most "
     "32 levels and 200,000 keys, values and brackets. 1,000 findings of a file are told at once.",
     _LANGUAGE,
+    rejected="guests.yaml of 20 MiB",
+    accepted="guests-north.yaml and guests-south.yaml of 10 MiB each",
 )
 NOT_A_DOCUMENT = Rule(
     "FP107",
@@ -56,6 +68,17 @@ NOT_A_DOCUMENT = Rule(
     Severity.ERROR,
     "A document is a mapping with apiVersion, kind, metadata.name and spec.",
     _LANGUAGE,
+    rejected=(
+        "apiVersion: fleetpolicy/v1alpha1\n"
+        "metadata: {name: trainer}\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB}"
+    ),
+    accepted=(
+        "apiVersion: fleetpolicy/v1alpha1\n"
+        "kind: Guest\n"
+        "metadata: {name: trainer}\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB}"
+    ),
 )
 UNKNOWN_VERSION = Rule(
     "FP108",
@@ -63,6 +86,18 @@ UNKNOWN_VERSION = Rule(
     Severity.ERROR,
     "The version says which language a document is written in.",
     _LANGUAGE,
+    rejected=(
+        "apiVersion: fleetpolicy/v1\n"
+        "kind: Guest\n"
+        "metadata: {name: trainer}\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB}"
+    ),
+    accepted=(
+        "apiVersion: fleetpolicy/v1alpha1\n"
+        "kind: Guest\n"
+        "metadata: {name: trainer}\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB}"
+    ),
 )
 UNKNOWN_KIND = Rule(
     "FP109",
@@ -70,6 +105,8 @@ UNKNOWN_KIND = Rule(
     Severity.ERROR,
     "The kind chooses the one model that a document is judged by.",
     _LANGUAGE,
+    rejected="kind: Gest\nspec: {host: gh-01, vcpus: 8, memory: 16GiB}",
+    accepted="kind: Guest\nspec: {host: gh-01, vcpus: 8, memory: 16GiB}",
 )
 UNKNOWN_KEY = Rule(
     "FP110",
@@ -77,6 +114,8 @@ UNKNOWN_KEY = Rule(
     Severity.ERROR,
     "A key that nobody reads is a mistake; keys that begin with x- are for notes of your own.",
     _LANGUAGE,
+    rejected=('kind: DevicePolicy\nspec:\n  prioritty: 10\n  match: {device: {class: "0302"}}'),
+    accepted=('kind: DevicePolicy\nspec:\n  priority: 10\n  match: {device: {class: "0302"}}'),
 )
 MISSING_KEY = Rule(
     "FP111",
@@ -84,6 +123,8 @@ MISSING_KEY = Rule(
     Severity.ERROR,
     "What has no default must be said.",
     _LANGUAGE,
+    rejected="kind: Guest\nspec: {host: gh-01, vcpus: 8}",
+    accepted="kind: Guest\nspec: {host: gh-01, vcpus: 8, memory: 16GiB}",
 )
 BAD_VALUE = Rule(
     "FP112",
@@ -92,6 +133,8 @@ BAD_VALUE = Rule(
     "A value is spelt as its field demands, so that it can stand in a command line, a rule and XML "
     "as it is.",
     _LANGUAGE,
+    rejected=('kind: DevicePolicy\nspec:\n  match: {device: {address: "01:00.0"}}'),
+    accepted=('kind: DevicePolicy\nspec:\n  match: {device: {address: "0009:01:00.0"}}'),
 )
 DUPLICATE_DOCUMENT = Rule(
     "FP113",
@@ -99,6 +142,12 @@ DUPLICATE_DOCUMENT = Rule(
     Severity.ERROR,
     "Kind and name identify a document; both together are used once.",
     _LANGUAGE,
+    rejected=(
+        "kind: Guest\nmetadata: {name: trainer}\n---\nkind: Guest\nmetadata: {name: trainer}"
+    ),
+    accepted=(
+        "kind: Guest\nmetadata: {name: trainer}\n---\nkind: Guest\nmetadata: {name: trainer-2}"
+    ),
 )
 ONE_FLEET_POLICY = Rule(
     "FP114",
@@ -106,6 +155,20 @@ ONE_FLEET_POLICY = Rule(
     Severity.ERROR,
     "A fleet has exactly one FleetPolicy.",
     _LANGUAGE,
+    rejected=(
+        "kind: FleetPolicy\n"
+        "metadata: {name: north}\n"
+        "---\n"
+        "kind: FleetPolicy\n"
+        "metadata: {name: south}"
+    ),
+    accepted=(
+        "kind: FleetPolicy\n"
+        "spec:\n"
+        "  overrides:\n"
+        "    - hosts: {group: south}\n"
+        "      memoryMapping: {default: device}"
+    ),
 )
 AMBIGUOUS_PROFILE = Rule(
     "FP115",
@@ -114,6 +177,20 @@ AMBIGUOUS_PROFILE = Rule(
     "One profile describes a driver's module or a device's id; a site's profile replaces the "
     "shipped one, but two of a site's would compete.",
     _LANGUAGE,
+    rejected=(
+        "kind: DeviceProfile\n"
+        'spec: {ids: ["8086:1572"], title: Our NIC, source: our own test}\n'
+        "---\n"
+        "kind: DeviceProfile\n"
+        'spec: {ids: ["8086:1572"], title: Their NIC, source: their own test}'
+    ),
+    accepted=(
+        "kind: DeviceProfile\n"
+        'spec: {ids: ["8086:1572"], title: Our NIC, source: our own test}\n'
+        "---\n"
+        "kind: DeviceProfile\n"
+        'spec: {ids: ["8086:1592"], title: Their NIC, source: their own test}'
+    ),
 )
 NO_FLEET = Rule(
     "FP116",
@@ -122,4 +199,6 @@ NO_FLEET = Rule(
     "A fleet is a folder with an inventory, policies/ and facts/, or an inventory with these "
     "beside it.",
     "docs/command-line.md",
+    rejected="fleetpolicy validate -i fleets/nort  # the folder is fleets/north",
+    accepted="fleetpolicy validate -i fleets/north  # it has hosts.yaml, policies/ and facts/",
 )
