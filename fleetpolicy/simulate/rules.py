@@ -10,6 +10,18 @@ MAPPING_NOT_HONOURED = Rule(
     "never given in silence, and a fact that the host did not show counts as missing.",
     "Linux, arch/arm64/kvm/mmu.c; commits 8c47ce3e1d2c, 0c67288e0c8b, 2a8dfab26677",
     waivable=True,
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:  # their kernel has no Normal-NC\n"
+        '  match: {hosts: {group: legacy}, device: {id: "144d:a808"}}\n'
+        "  mapping: normal-nc"
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        "spec:  # their kernel has no Normal-NC\n"
+        '  match: {hosts: {group: legacy}, device: {id: "144d:a808"}}\n'
+        "  mapping: device"
+    ),
 )
 CONTAINMENT_NOT_ATTESTED = Rule(
     "FP302",
@@ -20,6 +32,14 @@ CONTAINMENT_NOT_ATTESTED = Rule(
     "Linux, commit a39d3a966a09 (message); Arm SBSA 7.1 (DEN0029H), C.1.3 and C.2.1",
     production=Severity.ERROR,
     waivable=True,
+    rejected="a DevicePolicy for hosts of Demo Systems, and no PlatformProfile that matches them",
+    accepted=(
+        "kind: PlatformProfile\n"
+        "spec:\n"
+        "  match: {vendor: Demo Systems}\n"
+        "  containment: {attested: true, by: Demo Systems}\n"
+        "  source: the vendor's letter"
+    ),
 )
 INVARIANT_BROKEN = Rule(
     "FP304",
@@ -29,6 +49,11 @@ INVARIANT_BROKEN = Rule(
     "reads what another left, nothing weakens a mapping in silence. docs/simulation-core.md lists "
     "the invariants.",
     "docs/simulation-core.md; Arm DDI 0487, B2.11; Linux, arch/arm64/kvm/mmu.c",
+    rejected=(
+        "a coherent GPU with nvgrace_gpu_vfio_pci under a site's kernel parameter that maps it\n"
+        "as Device, while the VMM maps its memory cacheable"
+    ),
+    accepted="the same GPU with driver: vfio-pci, which maps nothing cacheable",
 )
 NO_SUCH_CHOICE = Rule(
     "FP303",
@@ -38,4 +63,16 @@ NO_SUCH_CHOICE = Rule(
     "decide, and normal-nc means that nothing is done.",
     "Linux, arch/x86/kvm/vmx/vmx.c: vmx_get_mt_mask()",
     waivable=True,
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:  # an x86_64 host\n"
+        '  match: {hosts: {group: x86}, device: {id: "8086:10fb"}}\n'
+        "  mapping: normal-nc"
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        "spec:  # arm64 hosts alone\n"
+        '  match: {hosts: {group: neoverse}, device: {id: "144d:a80a"}}\n'
+        "  mapping: normal-nc"
+    ),
 )
