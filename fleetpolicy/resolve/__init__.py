@@ -16,8 +16,9 @@ from fleetpolicy.resolve.grouping import group_hosts, names_hosts
 from fleetpolicy.resolve.guests import resolve_guests
 from fleetpolicy.resolve.iommu import complete_groups
 from fleetpolicy.resolve.kernel import choose_kernel, choose_platform
+from fleetpolicy.resolve.kernel_rules import HOST_SKIPPED
 from fleetpolicy.resolve.optout import choose_opt_out, with_opt_out
-from fleetpolicy.resolve.rules import HOST_SKIPPED, UNMATCHED_POLICY
+from fleetpolicy.resolve.rules import UNMATCHED_POLICY
 from fleetpolicy.resolve.settings import collect_module_settings, collect_settings
 from fleetpolicy.resolve.situation import Situation
 

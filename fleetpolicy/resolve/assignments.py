@@ -14,8 +14,8 @@ from fleetpolicy.resolve.drivers import (
     named_driver,
     refuse_bridge,
 )
+from fleetpolicy.resolve.kernel_rules import HOST_SKIPPED, TRAPPED_INSTEAD
 from fleetpolicy.resolve.optout import withholding_driver
-from fleetpolicy.resolve.rules import HOST_SKIPPED, TRAPPED_INSTEAD
 from fleetpolicy.resolve.situation import Situation
 
 

@@ -7,7 +7,8 @@ from fleetpolicy.model.record import PciDevice
 from fleetpolicy.model.regions import list_device_regions
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.resolve.claims import BRIDGE_CLASS, Claim
-from fleetpolicy.resolve.rules import NO_DRIVER, NO_REGIONS
+from fleetpolicy.resolve.kernel_rules import NO_DRIVER
+from fleetpolicy.resolve.rules import NO_REGIONS
 from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.boot import driver_for
 

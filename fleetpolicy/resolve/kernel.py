@@ -7,7 +7,7 @@ from fleetpolicy.model.fleet import Kernel, Platform
 from fleetpolicy.model.policyset import Located
 from fleetpolicy.model.profiles import KernelProfile
 from fleetpolicy.model.record import KernelFacts
-from fleetpolicy.resolve.rules import KERNEL_DISAGREES, UNKNOWN_KERNEL
+from fleetpolicy.resolve.kernel_rules import KERNEL_DISAGREES, UNKNOWN_KERNEL
 from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.kvm import KernelBehaviour
 

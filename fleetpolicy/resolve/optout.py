@@ -6,7 +6,7 @@ from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.fleet import Kernel, OptOut, OptOutMechanism, VfioDriver
 from fleetpolicy.model.policy import OnUnsupported
 from fleetpolicy.resolve.drivers import vfio_driver
-from fleetpolicy.resolve.rules import NO_OPT_OUT
+from fleetpolicy.resolve.kernel_rules import NO_OPT_OUT
 from fleetpolicy.resolve.situation import Situation
 
 

@@ -1,4 +1,4 @@
-"""List the rules that a policy can break once it meets the fleet's hosts."""
+"""List the rules that a policy can break once it meets the fleet's hosts and their devices."""
 
 from fleetpolicy.diagnostics import Rule, Severity
 
@@ -12,6 +12,10 @@ UNKNOWN_HOST = Rule(
     Severity.ERROR,
     "A guest runs on a host that the inventory does not have.",
     _OURS,
+    rejected=(
+        "kind: Guest\nspec: {host: gh-09, vcpus: 8, memory: 16GiB}  # there are gh-01 to gh-03"
+    ),
+    accepted="kind: Guest\nspec: {host: gh-01, vcpus: 8, memory: 16GiB}",
 )
 UNKNOWN_GROUP = Rule(
     "FP202",
@@ -19,6 +23,16 @@ UNKNOWN_GROUP = Rule(
     Severity.ERROR,
     "A policy matches an Ansible group that the inventory does not have.",
     _OURS,
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:\n"
+        '  match: {hosts: {group: grace-hopper}, device: {address: "0004:01:00.0"}}'
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        "spec:\n"
+        '  match: {hosts: {group: grace_hopper}, device: {address: "0004:01:00.0"}}'
+    ),
 )
 GROUP_PARTNER = Rule(
     "FP203",
@@ -27,6 +41,17 @@ GROUP_PARTNER = Rule(
     "Every function of an IOMMU group is bound to a VFIO driver or to none; "
     "one function cannot be taken from its group.",
     _VFIO,
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:  # 0000:02:00.1 is in the same IOMMU group\n"
+        '  match: {device: {address: "0000:02:00.0"}}'
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        "spec:  # 0000:02:00.1 is in the same IOMMU group\n"
+        '  match: {device: {address: "0000:02:00.0"}}\n'
+        "  group: take-all"
+    ),
 )
 NO_GROUP = Rule(
     "FP204",
@@ -34,6 +59,8 @@ NO_GROUP = Rule(
     Severity.ERROR,
     "A device without an IOMMU group cannot be assigned: the SMMU is off or firmware hides it.",
     _VFIO,
+    rejected='{"address": "0000:02:00.0", "iommuGroup": null, ...}',
+    accepted='{"address": "0000:02:00.0", "iommuGroup": 2, ...}',
 )
 SHARED_GROUP = Rule(
     "FP205",
@@ -41,6 +68,8 @@ SHARED_GROUP = Rule(
     Severity.ERROR,
     "All functions of an IOMMU group go to one guest.",
     _VFIO,
+    rejected="0000:02:00.0 in guest one, 0000:02:00.1 of its IOMMU group in guest two",
+    accepted="0000:02:00.0 and 0000:02:00.1 of its IOMMU group in guest one",
 )
 PRIORITY_TIE = Rule(
     "FP206",
@@ -48,6 +77,20 @@ PRIORITY_TIE = Rule(
     Severity.ERROR,
     "Two DevicePolicies of equal priority match one device; which of them wins must be said.",
     _OURS,
+    rejected=(
+        "kind: DevicePolicy\n"
+        'spec: {match: {device: {address: "0001:01:00.0"}}, mapping: normal-nc}\n'
+        "---\n"
+        "kind: DevicePolicy\n"
+        'spec: {match: {device: {address: "0001:01:00.0"}}, mapping: trapped}'
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        'spec: {match: {device: {address: "0001:01:00.0"}}, mapping: normal-nc}\n'
+        "---\n"
+        "kind: DevicePolicy\n"
+        'spec: {match: {device: {address: "0001:01:00.0"}}, mapping: trapped, priority: 10}'
+    ),
 )
 NO_DEVICE = Rule(
     "FP207",
@@ -55,6 +98,16 @@ NO_DEVICE = Rule(
     Severity.ERROR,
     "A guest takes a device that its host does not have at that address.",
     _OURS,
+    rejected=(
+        "kind: Guest\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB,\n"
+        '       devices: [{device: {address: "0005:01:00.0", id: "144d:a80a"}}]}'
+    ),
+    accepted=(
+        "kind: Guest\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB,\n"
+        '       devices: [{device: {address: "0004:01:00.0", id: "144d:a80a"}}]}'
+    ),
 )
 WRONG_DEVICE = Rule(
     "FP208",
@@ -62,6 +115,16 @@ WRONG_DEVICE = Rule(
     Severity.ERROR,
     "A device is identified by its address and its ids; another device sits at the address.",
     _OURS,
+    rejected=(
+        "kind: Guest\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB,\n"
+        '       devices: [{device: {address: "0004:01:00.0", id: "10de:2342"}}]}'
+    ),
+    accepted=(
+        "kind: Guest\n"
+        "spec: {host: gh-01, vcpus: 8, memory: 16GiB,\n"
+        '       devices: [{device: {address: "0004:01:00.0", id: "144d:a80a"}}]}'
+    ),
 )
 TWO_GUESTS = Rule(
     "FP209",
@@ -69,6 +132,8 @@ TWO_GUESTS = Rule(
     Severity.ERROR,
     "A device belongs to one guest.",
     _VFIO,
+    rejected="0009:01:00.0 of gh-01 in guest trainer and in guest tester",
+    accepted="0009:01:00.0 of gh-01 in guest trainer alone",
 )
 NO_FACTS = Rule(
     "FP210",
@@ -76,21 +141,8 @@ NO_FACTS = Rule(
     Severity.ERROR,
     "A host without recorded facts cannot be judged, and what cannot be judged is refused.",
     _OURS,
-)
-UNKNOWN_KERNEL = Rule(
-    "FP211",
-    "unknown-kernel",
-    Severity.ERROR,
-    "What the kernel does at stage 2 is known by probes, not by its version; "
-    "without an answer from them nothing can be promised.",
-    "Linux, arch/arm64/kvm/mmu.c; Documentation/virt/kvm/api.rst, capability 243",
-)
-KERNEL_DISAGREES = Rule(
-    "FP212",
-    "kernel-profile-disagrees",
-    Severity.ERROR,
-    "A KernelProfile may state what a kernel does, but the host's probes must agree.",
-    _OURS,
+    rejected="hosts.yaml names gh-03, and facts/ has no gh-03.json",
+    accepted="hosts.yaml names gh-03, and facts/gh-03.json is its record",
 )
 HOST_USES_DEVICE = Rule(
     "FP213",
@@ -98,35 +150,16 @@ HOST_USES_DEVICE = Rule(
     Severity.ERROR,
     "A device that backs the host's root disk, network or console is never given away.",
     _ABI,
-)
-NO_DRIVER = Rule(
-    "FP214",
-    "no-driver",
-    Severity.ERROR,
-    "The VFIO driver must exist in the host's kernel and take the device.",
-    "Linux, drivers/vfio/pci; scripts/mod/file2alias.c (vfio_pci: aliases)",
-)
-NO_OPT_OUT = Rule(
-    "FP215",
-    "no-opt-out-mechanism",
-    Severity.ERROR,
-    "The global opt-out needs something on the host that withholds Normal-NC; "
-    "no upstream kernel has a parameter for it.",
-    "Linux, commits 8c47ce3e1d2c and a39d3a966a09: unconditional since 6.9",
-)
-UNKNOWN_MODULE = Rule(
-    "FP216",
-    "unknown-module",
-    Severity.ERROR,
-    "Parameters are set for modules that the host's kernel has, and that are known here.",
-    "Linux, drivers/vfio: module_param()",
-)
-UNKNOWN_PARAMETER = Rule(
-    "FP217",
-    "unknown-module-parameter",
-    Severity.ERROR,
-    "A module takes the parameters that its source declares; others are ignored or refused.",
-    "Linux, drivers/vfio: module_param()",
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:  # 0002:01:00.0 is an NVMe drive too, and the root disk\n"
+        '  match: {hosts: {pattern: "gh-*"}, device: {class: "0108"}}'
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        "spec:\n"
+        '  match: {hosts: {pattern: "gh-*"}, device: {address: "0004:01:00.0", class: "0108"}}'
+    ),
 )
 UNMATCHED_POLICY = Rule(
     "FP218",
@@ -134,29 +167,15 @@ UNMATCHED_POLICY = Rule(
     Severity.WARNING,
     "A DevicePolicy that matches no device of any host is a mistake or a leftover.",
     _OURS,
-)
-HOST_SKIPPED = Rule(
-    "FP219",
-    "host-skipped",
-    Severity.WARNING,
-    "onUnsupported: skip-host leaves a host out that cannot honour a mapping.",
-    _OURS,
-    waivable=True,
-)
-TRAPPED_INSTEAD = Rule(
-    "FP220",
-    "trapped-instead",
-    Severity.WARNING,
-    "onUnsupported: trapped lets the VMM emulate each access where a mapping is not honoured.",
-    "QEMU, hw/vfio/pci.c: x-no-mmap",
-    waivable=True,
-)
-CONFLICTING_PARAMETER = Rule(
-    "FP221",
-    "conflicting-kernel-parameter",
-    Severity.ERROR,
-    "A word that a mechanism needs cannot be set to something else by the fleet's defaults.",
-    "Linux, Documentation/admin-guide/kernel-parameters.txt",
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:\n"
+        '  match: {device: {id: "10de:2343"}}  # the hosts have 10de:2342\n'
+        "  mapping: cacheable"
+    ),
+    accepted=(
+        'kind: DevicePolicy\nspec:\n  match: {device: {id: "10de:2342"}}\n  mapping: cacheable'
+    ),
 )
 UNKNOWN_PATTERN = Rule(
     "FP222",
@@ -164,6 +183,16 @@ UNKNOWN_PATTERN = Rule(
     Severity.WARNING,
     "A host pattern that matches no host of the inventory is a mistake or a leftover.",
     "Ansible, Patterns: targeting hosts and groups",
+    rejected=(
+        "kind: DevicePolicy\n"
+        "spec:\n"
+        '  match: {hosts: {pattern: "hg-*"}, device: {address: "0004:01:00.0"}}'
+    ),
+    accepted=(
+        "kind: DevicePolicy\n"
+        "spec:\n"
+        '  match: {hosts: {pattern: "gh-*"}, device: {address: "0004:01:00.0"}}'
+    ),
 )
 NO_REGIONS = Rule(
     "FP223",
@@ -171,4 +200,6 @@ NO_REGIONS = Rule(
     Severity.ERROR,
     "A device whose memory regions the host did not show cannot be judged.",
     _OURS,
+    rejected='{"address": "0004:01:00.0", "regions": [], ...}',
+    accepted='{"address": "0004:01:00.0", "regions": [{"index": 0, "size": 16384, ...}], ...}',
 )

@@ -9,7 +9,7 @@ from fleetpolicy.model.fleet import ModuleSetting, OptOut, OptOutMechanism, Sett
 from fleetpolicy.model.profiles import DriverProfileSpec
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.resolve.defaults import DefaultModule, DefaultParameter, spell_path
-from fleetpolicy.resolve.rules import (
+from fleetpolicy.resolve.kernel_rules import (
     CONFLICTING_PARAMETER,
     UNKNOWN_MODULE,
     UNKNOWN_PARAMETER,
