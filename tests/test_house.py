@@ -81,6 +81,16 @@ def test_rules_are_well_formed() -> None:
     assert len(names) == len(set(names))
 
 
+def test_rules_each_have_two_examples_that_differ() -> None:
+    lacking = [
+        rule.id
+        for rule in all_rules().values()
+        if not rule.rejected.strip() or not rule.accepted.strip() or rule.rejected == rule.accepted
+    ]
+
+    assert lacking == []
+
+
 def test_rules_are_each_shown_by_a_test() -> None:
     told = "\n".join(
         path.read_text()
