@@ -8,7 +8,9 @@ def test_rule_with_examples_is_explained_by_them() -> None:
 
     assert reasons[0] == "FP103 duplicate-key: error"
     assert reasons[-2:] == [
-        "rejected:\n    spec:\n      memoryMapping:\n        default: normal-nc\n"
-        "        default: device",
+        (
+            "rejected:\n    spec:\n      memoryMapping:\n        default: normal-nc\n"
+            "        default: device"
+        ),
         "accepted:\n    spec:\n      memoryMapping:\n        default: device",
     ]
