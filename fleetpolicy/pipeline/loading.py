@@ -90,6 +90,8 @@ def load(request: Request) -> Loaded:
     Raises:
         FleetPolicyError: With the findings of both.
     """
+    if request.max_age:
+        parse_age(request.max_age)  # refused before anything is read, records or none
     places = places_of(request)
     if places.inventory is None:
         raise FleetPolicyError(

@@ -91,3 +91,17 @@ def test_inventory_reader_that_cannot_start_is_told(
     said = capsys.readouterr().out
     assert "error FP163 inventory-reader-failed" in said
     assert "no ansible here" in said
+
+
+def test_age_that_is_none_is_refused_whether_facts_are_recorded_or_not(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(fleet / "facts")
+
+    assert main(["validate", "-i", str(fleet), "--max-age", "30"]) == 64
+
+    assert capsys.readouterr().out.startswith(
+        "--max-age: error FP654 bad-age\n"
+        "  why: it is '30'\n"
+        "  fix: write an age such as 36h or 30d\n"
+    )
