@@ -23,11 +23,6 @@ class ArtifactKind(StrEnum):
         """Whether a change takes effect at the next boot only."""
         return self is not ArtifactKind.DOMAIN
 
-    @property
-    def is_in_initramfs(self) -> bool:
-        """Whether the initramfs holds a copy that must be made anew."""
-        return self not in {ArtifactKind.COMMAND_LINE, ArtifactKind.DOMAIN}
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Artifact:

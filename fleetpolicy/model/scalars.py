@@ -135,8 +135,3 @@ def duration_of(text: str) -> timedelta | None:
 def canonical_module(name: str) -> str:
     """Return a module's name with the underscores that the kernel uses for it."""
     return name.replace("-", "_")
-
-
-def is_plain_word(text: str) -> bool:
-    """Return whether a text can stand in a command line, a rule or a file name as it is."""
-    return re.fullmatch(r"[A-Za-z0-9_.:+-]+", text) is not None

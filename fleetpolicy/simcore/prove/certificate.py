@@ -14,7 +14,7 @@ from fleetpolicy.simcore.prove.proof import Proof
 from fleetpolicy.simcore.prove.semantics import Semantics
 from fleetpolicy.simcore.prove.verdict import Verdict, Witness
 from fleetpolicy.simcore.stage1 import MAIR_ATTRIBUTES, SH_FIELDS
-from fleetpolicy.simcore.stage2 import MEMATTR_FIELDS, Levels, Stage2Attributes
+from fleetpolicy.simcore.stage2 import MEMATTR_FIELDS
 
 FORMAT_VERSION = 1
 CORE_VERSION = "1.0"
@@ -85,12 +85,6 @@ def _stage_2_rows(semantics: Semantics) -> Iterator[str]:
                     if isinstance(found, Reserved)
                     else (f"{found.memory} {found.shareability.name} {int(found.no_tag_access)}")
                 )
-
-
-def _memory(s2: Stage2Attributes) -> str:
-    if isinstance(s2.memory, Levels):
-        return f"{s2.memory.inner.name} {s2.memory.outer.name}"
-    return s2.memory.name
 
 
 def _combine_rows(semantics: Semantics) -> Iterator[str]:

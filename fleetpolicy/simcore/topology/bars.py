@@ -45,11 +45,6 @@ class BarMapping:
         """Tell whether the VMM can map it, so that KVM maps it for the guest."""
         return not self.why_not
 
-    @property
-    def is_exclusive(self) -> bool:
-        """Tell whether its pages hold nothing of another function."""
-        return all(other.owner == self.bar.owner for other in self.neighbours)
-
 
 def map_bars(bars: Iterable[Bar], page_size: int) -> tuple[BarMapping, ...]:
     """Return what VFIO does with each BAR of a host with pages of this size.

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError, create_model
 
 from fleetpolicy.model import scalars
-from fleetpolicy.model.scalars import Document, canonical_module, is_plain_word, size_kib
+from fleetpolicy.model.scalars import Document, canonical_module, size_kib
 
 ACCEPTED: list[tuple[str, Any, Any]] = [
     ("Truth", "true", True),
@@ -105,11 +105,3 @@ def test_size_is_counted_in_kib(size: str, kib: int) -> None:
 
 def test_module_has_underscores() -> None:
     assert canonical_module("nvgrace-gpu-vfio_pci") == "nvgrace_gpu_vfio_pci"
-
-
-@pytest.mark.parametrize(
-    ("text", "plain"),
-    [("vfio-pci", True), ("0000:01:00.0", True), ("", False), ("a b", False), ("a\n", False)],
-)
-def test_plain_word_has_no_space_and_no_metacharacter(text: str, *, plain: bool) -> None:
-    assert is_plain_word(text) is plain
