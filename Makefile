@@ -22,7 +22,7 @@ test: setup
 	@$(PYTHON_BIN) -m pytest
 
 golden: setup
-	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py
+	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py tests/unit/compare/test_radius.py tests/unit/render/test_domain.py
 
 benchmark: setup
 	@$(PYTHON_BIN) -m benchmarks.fleet
