@@ -19,6 +19,7 @@ demo: setup
 	@scripts/demo
 
 test: setup
+	-@scripts/consumers
 	@$(PYTHON_BIN) -m pytest
 
 golden: setup
