@@ -18,6 +18,7 @@ from fleetpolicy.lab.rules import NO_HOST_FOLDER, NO_KERNEL, NOT_WRITTEN
 from fleetpolicy.lab.sysfs import DEVICES, lay_out_functions
 from fleetpolicy.lab.system import install_system
 from fleetpolicy.lab.tree import Tree
+from fleetpolicy.model.amounts import amount
 
 if TYPE_CHECKING:  # pydantic, which the programs of a host do without
     from fleetpolicy.model.inventory import InventoryHost
@@ -103,10 +104,10 @@ def status(host: "InventoryHost") -> str:
     drivers = [
         tree.path(f"{DEVICES}/{item.address}/driver").resolve().name for item in hardware.functions
     ]
-    passed = sum(name.endswith(("vfio-pci", "vfio_pci")) for name in drivers)
-    domains = len(tree.texts(["/etc/libvirt/qemu"], ".xml"))
+    passed = amount(sum(name.endswith(("vfio-pci", "vfio_pci")) for name in drivers), "device")
+    domains = amount(len(tree.texts(["/etc/libvirt/qemu"], ".xml")), "domain")
     then = "" if upcoming == release else f", boots {upcoming} next"
-    return f"runs {release}{then}; {passed} devices on VFIO drivers; {domains} domains"
+    return f"runs {release}{then}; {passed} on VFIO drivers; {domains}"
 
 
 def _build(host: "InventoryHost") -> None:

@@ -21,6 +21,7 @@ from fleetpolicy.load.host_rules import (
     VARIABLES_UNREADABLE,
 )
 from fleetpolicy.load.host_variables import HostVariables, Problem
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.runner.inventory import (
     Complaint,
@@ -151,7 +152,7 @@ def _emptiness(reading: InventoryReading, place: _Source, limit: str) -> Iterato
         why = "Ansible finds no host in it"
         yield NO_HOSTS.at(place.span, why=why, fix="add a host below all: hosts:")
     elif not reading.hosts:
-        why = f"--limit {limit} leaves none of {len(reading.names)} hosts"
+        why = f"--limit {limit} leaves none of {amount(len(reading.names), 'host')}"
         yield NOTHING_LEFT.at(place.span, why=why, fix="name hosts or groups of the inventory")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.load import Places, Settings, find_places, load_inventory, load_settings
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.pipeline.data import playbooks_folder
 from fleetpolicy.pipeline.loading import load, look
@@ -159,7 +160,7 @@ def _failed(name: str, error: FleetPolicyError) -> Iterator[Item]:
 
 def _describe(inventory: Inventory) -> Item:
     simulated = sum(host.simulated is not None for host in inventory.hosts.values())
-    counts = f"{len(inventory.hosts)} hosts, {simulated} of them simulated"
+    counts = f"{amount(len(inventory.hosts), 'host')}, {simulated} of them simulated"
     return Item("inventory", OK, counts)
 
 

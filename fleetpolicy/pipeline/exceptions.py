@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 
 from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.pipeline.rules import (
@@ -60,5 +61,5 @@ def _check_end(located: Located[PolicyException], today: date) -> Iterator[Diagn
         yield EXCEPTION_ENDED.at(span, why=f"{name} ended on {spec.expires}", fix=fix)
     elif spec.until - today <= SOON:
         days = (spec.until - today).days
-        left = "1 day" if days == 1 else f"{days} days"
+        left = amount(days, "day")
         yield EXCEPTION_ENDS_SOON.at(span, why=f"{name} ends on {spec.expires}, in {left}", fix=fix)

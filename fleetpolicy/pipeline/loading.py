@@ -17,6 +17,7 @@ from fleetpolicy.load import (
     load_settings,
     parse_record,
 )
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord
@@ -166,10 +167,11 @@ def judge_ages(
 
 
 def _need_look(loaded: Loaded, request: Request) -> Diagnostic:
+    hosts = amount(len(loaded.inventory.hosts), "host")
     because = "--offline forbids a look" if request.offline else "this command contacts no host"
     return OFFLINE.at(
         loaded.inventory.source,
-        why=f"no facts are recorded for {len(loaded.inventory.hosts)} hosts, and {because}",
+        why=f"no facts are recorded for {hosts}, and {because}",
         fix=f"run: fleetpolicy facts collect -i {loaded.inventory.source.path}",
     )
 
@@ -189,7 +191,7 @@ def look(request: Request, loaded: Loaded, hosts: Iterable[str]) -> Looked:
         if host.simulated and ensure(host):
             request.progress(f"{host.name}: simulated host built in {host.root}")
     names = [host.name for host in chosen]
-    request.progress(f"looking at {len(names)} hosts")
+    request.progress(f"looking at {amount(len(names), 'host')}")
     options = RunOptions(playbooks_folder(), forks=request.forks)
     records, findings = observe(loaded.inventory, names, parse_record, options)
     if findings and not records:

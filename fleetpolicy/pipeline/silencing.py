@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fleetpolicy.diagnostics import Diagnostic, Rule, Waiver
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.model.policyset import Located
@@ -75,7 +76,7 @@ def find_idle(
             continue
         if not _can_be_silenced(spec.rules) or not names_hosts(spec.hosts, loaded.inventory):
             continue
-        count = "1 host" if len(hosts) == 1 else f"{len(hosts)} hosts"
+        count = amount(len(hosts), "host")
         yield EXCEPTION_IDLE.at(
             located.span_of(("spec", "rules")),
             why=f"{name} is for {count} without a finding of {' or '.join(spec.rules)}",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.artifact import ArtifactKind
 from fleetpolicy.model.difference import digest_of
 from fleetpolicy.model.plan import FileAction, HostPlan, Plan, Verb
@@ -162,7 +163,7 @@ def _decompress(data: bytes, span: Span) -> bytes:
         else:
             why = "it ends early, after 0 bytes"
     except EOFError:
-        why = f"it ends early, after {len(data)} bytes"
+        why = f"it ends early, after {amount(len(data), 'byte')}"
     except (OSError, zlib.error):
         why = "it is not what gzip writes"
     raise FleetPolicyError(PLAN_UNREADABLE.at(span, why=why, fix=_AGAIN))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from difflib import unified_diff
 
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.factdiff import FactChange, FactsDifference
 from fleetpolicy.report.colour import PLAIN, Palette
 from fleetpolicy.report.findings import describe_hosts
@@ -58,7 +59,7 @@ def _show(value: str | None, *, verbose: bool) -> str:
     line = value.replace("\n", "\\n") or "(empty)"
     if verbose or len(line) <= _SHOWN:
         return line
-    return f"{line[:_SHOWN]}... ({len(value)} characters)"
+    return f"{line[:_SHOWN]}... ({amount(len(value), 'character')})"
 
 
 def _list(what: str, hosts: tuple[str, ...], palette: Palette) -> list[str]:
@@ -67,10 +68,11 @@ def _list(what: str, hosts: tuple[str, ...], palette: Palette) -> list[str]:
 
 def _summarise(difference: FactsDifference) -> str:
     if difference.is_empty:
-        return f"No difference on {difference.total} hosts."
+        return f"No difference on {amount(difference.total, 'host')}."
     paths = len({change.path for change in difference.changes})
     return (
-        f"{len(difference.hosts)} of {difference.total} hosts differ, in {paths} values; "
+        f"{len(difference.hosts)} of {amount(difference.total, 'host')} differ, "
+        f"in {amount(paths, 'value')}; "
         f"new hosts: {len(difference.added)}, gone: {len(difference.removed)}."
     )
 

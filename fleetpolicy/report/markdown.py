@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fleetpolicy.diagnostics import Diagnostic, Severity
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import Check, FileAction, HostPlan, Plan
 from fleetpolicy.report.findings import (
     count_findings,
@@ -53,10 +54,10 @@ def write_markdown(product: Product) -> str:
 def _sum_up(product: Product) -> str:
     said = [count_findings((*product.every_finding, *product.silenced), product.profile)]
     if product.hosts:
-        said.append(f"{len(product.hosts)} hosts")
+        said.append(amount(len(product.hosts), "host"))
     if product.checks:
         passed = sum(check.passed for check in product.checks)
-        said.append(f"{passed} of {len(product.checks)} checks passed")
+        said.append(f"{passed} of {amount(len(product.checks), 'check')} passed")
     text = "; ".join(said) + "."
     return f"{summarise(product.plan)} {text}" if product.plan else text
 
@@ -159,7 +160,7 @@ def _difference(plan: Plan, group: tuple[HostPlan, ...]) -> str:
     lines = [line for action in group[0].actions for line in _changes(plan, action)]
     more = len(lines) - _SHOWN_LINES
     if more > 0:
-        lines = [*lines[:_SHOWN_LINES], f"and {more} more lines"]
+        lines = [*lines[:_SHOWN_LINES], f"and {amount(more, 'more line')}"]
     title = describe_hosts(names)
     body = block("\n".join(lines), "diff")
     if len(names) > _NAMED_HOSTS:

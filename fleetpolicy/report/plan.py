@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from difflib import unified_diff
 
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import FileAction, HostPlan, Plan, Verb
 from fleetpolicy.report.colour import PLAIN, Palette
 from fleetpolicy.report.findings import describe_hosts
@@ -89,7 +90,7 @@ def summarise(plan: Plan) -> str:
     """Return the plan in one line."""
     changing = [host for host in plan.hosts if not host.is_empty]
     if not changing:
-        return f"Nothing to change on {len(plan.hosts)} hosts."
+        return f"Nothing to change on {amount(len(plan.hosts), 'host')}."
     reboots = sum(bool(host.reasons) for host in changing)
     counts = dict.fromkeys(Verb, 0)
     for host in changing:
@@ -97,8 +98,8 @@ def summarise(plan: Plan) -> str:
             counts[action.verb] += 1
     verbs = ", ".join(f"{number} to {verb.value}" for verb, number in counts.items())
     return (
-        f"Plan {plan.id[:12]}: {len(changing)} of {len(plan.hosts)} hosts change ({verbs}); "
-        f"{reboots} reboot."
+        f"Plan {plan.id[:12]}: {len(changing)} of {amount(len(plan.hosts), 'host')} change "
+        f"({verbs}); {reboots} reboot."
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.report.colour import PLAIN, Palette
 from fleetpolicy.simcore.attributes import type_name
 from fleetpolicy.simcore.prove import Hazard, Kill, LawVerdict, Status, Verdict
@@ -27,7 +28,7 @@ def _invariant(group: list[Verdict], palette: Palette) -> str:
         points = sum(verdict.points for verdict in verdicts)
         eras = ", ".join(verdict.era for verdict in verdicts)
         word = palette.paint(status.value.ljust(8), _COLOURS[status])
-        text += f"{invariant.id}  {word}  {invariant.name}  [{eras}]  {points} points\n"
+        text += f"{invariant.id}  {word}  {invariant.name}  [{eras}]  {amount(points, 'point')}\n"
         if expected:
             text += f"       known: {expected}\n"
         if status is Status.VIOLATED:
@@ -57,7 +58,7 @@ def write_laws(laws: Iterable[LawVerdict], palette: Palette = PLAIN) -> str:
     """Return a line per law of the core's functions."""
     return "".join(
         f"law  {palette.paint('HOLDS', 'green') if item.holds else palette.paint('BROKEN', 'red')}"
-        f"  {item.name}  {item.points} points"
+        f"  {item.name}  {amount(item.points, 'point')}"
         + (f"\n       {item.counterexample}" if item.counterexample else "")
         + "\n"
         for item in laws

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import unified_diff
 
 from fleetpolicy.diagnostics import Diagnostic, Severity
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.radius import ArtifactChange, ChangeGroup, MappingChange, Move, Radius, Shift
 from fleetpolicy.model.simulation import RegionMapping
@@ -147,7 +148,7 @@ def _rest(groups: tuple[ChangeGroup, ...]) -> list[str]:
     if not groups:
         return []
     hosts = sum(len(group.hosts) for group in groups)
-    return [f"{len(groups)} more groups with {hosts} hosts; -v shows them all\n"]
+    return [f"{amount(len(groups), 'more group')} with {_hosts(hosts)}; -v shows them all\n"]
 
 
 def _moves(what: str, moves: Iterable[Move], palette: Palette) -> list[str]:
@@ -175,7 +176,7 @@ def summarise_radius(radius: Radius) -> str:
     against = f"Against {radius.revision} ({radius.commit[:12]})"
     change = (
         f"{against}: {changing} of {_hosts(radius.total)} change, {rebooting} reboot, "
-        f"{guests} guests must be off."
+        f"{amount(guests, 'guest')} must be off."
     )
     nothing = f"{against}: nothing changes on {_hosts(radius.total)}."
     lines = [nothing if radius.is_empty else change]
@@ -200,7 +201,7 @@ def summarise_radius(radius: Radius) -> str:
 
 
 def _hosts(number: int) -> str:
-    return f"{number} host" if number == 1 else f"{number} hosts"
+    return amount(number, "host")
 
 
 def _sides(radius: Radius) -> tuple[tuple[Move, ...], tuple[Move, ...]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.radius import ArtifactChange, ChangeGroup, MappingChange, Radius
 from fleetpolicy.report.findings import describe_subject, group_findings
 from fleetpolicy.report.markup import Section, block, code, escape, fold, open_table, row
@@ -116,7 +117,7 @@ def _difference(change: ArtifactChange, hosts: list[str]) -> str:
     lines = list_difference(change)
     more = len(lines) - _SHOWN_LINES
     if more > 0:
-        lines = [*lines[:_SHOWN_LINES], f"and {more} more lines"]
+        lines = [*lines[:_SHOWN_LINES], f"and {amount(more, 'more line')}"]
     because = f"# because of {', '.join(map(str, change.origins))}\n" if change.origins else ""
     count = f"{len(hosts)} hosts" if len(hosts) > 1 else f"host {hosts[0]}"
     title = f"{change.verb.value} {change.path} ({change.kind.value}) on {count}"

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from fleetpolicy.diagnostics import Profile
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import Check, Deployment, Verification
 from fleetpolicy.report.colour import PLAIN, Palette
 from fleetpolicy.report.findings import write_findings
@@ -46,8 +47,8 @@ def write_verification(
         verdict = (
             palette.paint("ok", "green") if not counts[False] else palette.paint("FAILED", "red")
         )
-        total = counts.total()
-        text += f"  {host.ljust(width)}  {verdict}  {counts[True]} of {total} checks passed\n"
+        total = amount(counts.total(), "check")
+        text += f"  {host.ljust(width)}  {verdict}  {counts[True]} of {total} passed\n"
     return text
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic, Severity, Span
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.fleet import Assignment, Fleet, FleetHost, HostClass, Kernel, OptOut
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.mapping import features_of
@@ -141,7 +142,8 @@ def _find_unmatched(
         if name not in matched and names_hosts(located.model.spec.match.hosts, inventory):
             yield UNMATCHED_POLICY.at(
                 located.span_of(("spec", "match")),
-                why=f"{name} matches no device of {judged} hosts{_near_miss(located, situations)}",
+                why=f"{name} matches no device of {amount(judged, 'host')}"
+                f"{_near_miss(located, situations)}",
                 fix="correct the match, or remove the policy",
             )
 

@@ -3,6 +3,7 @@
 from difflib import unified_diff
 
 from fleetpolicy.diagnostics import Span, Subject
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.artifact import Artifact
 from fleetpolicy.model.record import HostRecord
 
@@ -28,4 +29,6 @@ def show_difference(rendered: str, kept: str | None) -> str:
     )[2:]
     lines = [line for line in lines if not line.startswith("@@")]
     more = len(lines) - _SHOWN_LINES
-    return "\n".join([*lines[:_SHOWN_LINES], *([f"and {more} more lines"] if more > 0 else [])])
+    return "\n".join(
+        [*lines[:_SHOWN_LINES], *([f"and {amount(more, 'more line')}"] if more > 0 else [])]
+    )

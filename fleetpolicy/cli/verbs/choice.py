@@ -10,6 +10,7 @@ from fleetpolicy.diagnostics import (
     errors,
     spoken,
 )
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.fleet import FleetHost
 from fleetpolicy.pipeline.loading import Loaded
 from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
@@ -55,7 +56,7 @@ def missing_host(loaded: Loaded, name: str) -> Diagnostic:
     else:
         near = get_close_matches(name, names, n=1)
         why = f"it has no host {name}"
-        fix = f"write {near[0]}" if near else f"name one of its {len(names)} hosts"
+        fix = f"write {near[0]}" if near else f"name one of its {amount(len(names), 'host')}"
     return UNKNOWN_SUBJECT.at(loaded.inventory.source, why=why, fix=fix)
 
 

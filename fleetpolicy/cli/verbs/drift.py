@@ -5,6 +5,7 @@ from argparse import Namespace
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.loading import load, look
 from fleetpolicy.pipeline.verifying import drift as find_drift
 from fleetpolicy.pipeline.work import Work
@@ -26,7 +27,8 @@ def drift(arguments: Namespace, output: Output) -> ExitStatus:
     work, found = find_drift(loaded, looked)
     status = _status(output, work, found, detailed=arguments.detailed_exitcode)
     result = "drift" if found else _RESULTS[status]
-    closing = f"{len(looked.records)} hosts looked at: " + ("drift" if found else "no drift") + "\n"
+    hosts = amount(len(looked.records), "host")
+    closing = f"{hosts} looked at: {'drift' if found else 'no drift'}\n"
     output.publish(
         Product(
             "drift",

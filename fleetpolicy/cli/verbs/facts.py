@@ -10,6 +10,7 @@ from fleetpolicy.cli.verbs.choice import missing_host
 from fleetpolicy.cli.verbs.verdict import judge_findings
 from fleetpolicy.compare import compare_facts
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Span
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.factdiff import FactsDifference
 from fleetpolicy.pipeline.ages import now
 from fleetpolicy.pipeline.loading import Loaded, Looked, load, look, records_of
@@ -72,10 +73,10 @@ def _collect(request: Request, loaded: Loaded, arguments: Namespace, output: Out
     folder = request.facts or loaded.places.default_facts
     bundle = arguments.bundle or is_bundled(folder)
     keep_records(folder, looked.records.values(), bundle=bundle)
-    closing = f"{len(looked.records)} hosts recorded in {folder}\n"
+    closing = f"{amount(len(looked.records), 'host')} recorded in {folder}\n"
     if arguments.prune:
         gone = prune_records(folder, loaded.inventory.names)
-        closing += f"{len(gone)} records removed{': ' if gone else ''}{', '.join(gone)}\n"
+        closing += f"{amount(len(gone), 'record')} removed{': ' if gone else ''}{', '.join(gone)}\n"
     result = "ok" if not looked.findings else "unreachable"
     output.emit_findings("facts collect", result, looked.findings, closing)
     return ExitStatus.UNREACHABLE if looked.findings else ExitStatus.DONE

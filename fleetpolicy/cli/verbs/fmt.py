@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.formatting import Formatting, format_files, write_formatted
 from fleetpolicy.pipeline.loading import places_of
 from fleetpolicy.pipeline.request import Request
@@ -47,9 +48,9 @@ def fmt(arguments: Namespace, output: Output) -> ExitStatus:
 def _closing(done: Formatting, *, is_only_shown: bool) -> str:
     """Return the names of the files that were written, and how many there are."""
     if is_only_shown:
-        return f"{len(done.changed)} of {done.seen} files would change\n"
+        return f"{len(done.changed)} of {amount(done.seen, 'file')} would change\n"
     names = "".join(f"formatted {file.path}\n" for file in done.changed)
-    return f"{names}{len(done.changed)} of {done.seen} files changed\n"
+    return f"{names}{len(done.changed)} of {amount(done.seen, 'file')} changed\n"
 
 
 def _policies(arguments: Namespace) -> list[Path]:

@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.importing import Imported, import_facts, write_new
 from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
@@ -40,7 +41,7 @@ def _tell(done: Imported, path: str) -> str:
 
 def _closing(done: Imported) -> str:
     """Return what apply would change."""
-    hosts = "1 host" if done.hosts == 1 else f"{done.hosts} hosts"
+    hosts = amount(done.hosts, "host")
     if done.plan is None:
         return f"written from {hosts}; it does not hold yet"
     changes = sum(bool(host.actions) for host in done.plan.hosts)

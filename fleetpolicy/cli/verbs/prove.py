@@ -9,6 +9,7 @@ from dataclasses import replace
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, work_out
 from fleetpolicy.report.proof import verdicts_document, write_kills, write_laws, write_verdicts
@@ -55,9 +56,9 @@ def _summary(proof: Proof, kills: tuple[Kill, ...], *, green: bool) -> str:
     invariants = len({verdict.invariant.id for verdict in proof.verdicts})
     points = sum(verdict.points for verdict in proof.verdicts)
     dead = sum(kill.is_dead for kill in kills)
-    mutants = f"; {dead} of {len(kills)} mutants killed" if kills else ""
+    mutants = f"; {dead} of {amount(len(kills), 'mutant')} killed" if kills else ""
     verdict = "exactly the known violations" if green else "NOT as expected"
-    return f"{invariants} invariants over {points} points: {verdict}{mutants}"
+    return f"{amount(invariants, 'invariant')} over {amount(points, 'point')}: {verdict}{mutants}"
 
 
 def _prove_fleet(arguments: Namespace, output: Output) -> ExitStatus:
@@ -67,7 +68,7 @@ def _prove_fleet(arguments: Namespace, output: Output) -> ExitStatus:
     points = tuple(_points(work))
     verdicts = prove_fleet(points)
     broken = sum(verdict.witness is not None for verdict in verdicts)
-    closing = f"{len(points)} kinds of region: {broken} invariants broken\n"
+    closing = f"{amount(len(points), 'kind')} of region: {amount(broken, 'invariant')} broken\n"
     output.emit(
         "prove",
         "failed" if broken else "ok",

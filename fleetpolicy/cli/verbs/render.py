@@ -7,6 +7,7 @@ from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.choice import choose_host
 from fleetpolicy.diagnostics import ExitStatus, silenced
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.artifact import Artifact
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
@@ -26,7 +27,8 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     told = (*work.unseen, *silenced(work.findings, output.profile))
     if arguments.out:
         count = _write_trees(work, arguments.out)
-        output.progress(f"{count} files for {len(work.fleet.hosts)} hosts in {arguments.out}")
+        files, hosts = amount(count, "file"), amount(len(work.fleet.hosts), "host")
+        output.progress(f"{files} for {hosts} in {arguments.out}")
         if told:
             output.emit_findings("render", result, told)
         return status

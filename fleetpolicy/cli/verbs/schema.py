@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from fleetpolicy.cli.output import Output
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
 from fleetpolicy.pipeline.schemas import all_schemas
 
@@ -17,7 +18,7 @@ def schema(arguments: Namespace, output: Output) -> ExitStatus:
         arguments.write.mkdir(parents=True, exist_ok=True)
         for name, body in schemas.items():
             (arguments.write / name).write_text(body)
-        output.progress(f"{len(schemas)} schemas written to {arguments.write}")
+        output.progress(f"{amount(len(schemas), 'schema')} written to {arguments.write}")
         return ExitStatus.DONE
     if not arguments.kind:
         sys.stdout.write("".join(f"{name.removesuffix('.json')}\n" for name in schemas))

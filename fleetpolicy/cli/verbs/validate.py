@@ -7,6 +7,7 @@ from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.verdict import judge_findings
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.judged import files_of
 from fleetpolicy.pipeline.loading import load, load_policy, records_of
 from fleetpolicy.pipeline.request import Request
@@ -51,14 +52,14 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
 def _judge(request: Request) -> _Judged:
     if request.inventory is None:
         policy, findings = load_policy(request)
-        guests, policies = len(policy.guests), len(policy.device_policies)
-        scope = f"{policies} device policies and {guests} guests, without hosts"
+        policies = amount(len(policy.device_policies), "device policy", "device policies")
+        scope = f"{policies} and {amount(len(policy.guests), 'guest')}, without hosts"
         return _Judged(findings, scope, files_of(policy))
     from fleetpolicy.pipeline.work import work_out  # noqa: PLC0415 not needed for a policy alone
 
     loaded = load(request)
     work = work_out(loaded, records_of(request, loaded, may_look=request.live))
-    hosts, kinds = len(work.fleet.hosts), len(work.fleet.classes)
-    scope = f"{hosts} hosts of {kinds} kinds can have what the policy asks for"
+    hosts, kinds = amount(len(work.fleet.hosts), "host"), amount(len(work.fleet.classes), "kind")
+    scope = f"{hosts} of {kinds} can have what the policy asks for"
     names = tuple(host.name for host in work.fleet.hosts)
     return _Judged(work.findings, scope, files_of(loaded.policy), names, work.unseen)

@@ -145,7 +145,7 @@ def test_host_that_cannot_be_reached_leaves_the_others_to_be_worked_on(
     text = said()
     assert text.startswith("fleet/hosts.yaml: error FP551 host-unreachable\n  host far-01\n")
     assert "FP210" not in text
-    assert "1 of 1 hosts change" in text
+    assert "1 of 1 host change" in text
 
     assert main(["apply", *words, "--auto-approve", "--no-checks", "--output", "json"]) == 5
     applied = json.loads(said())

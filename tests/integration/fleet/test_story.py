@@ -118,7 +118,7 @@ def test_policy_edit_shows_as_exactly_that_edit_and_where_it_is(fleet: Path, run
         "\n"
         f"{text.splitlines()[-1]}\n"
     )
-    assert text.endswith("1 of 1 hosts change (0 to create, 1 to change, 0 to remove); 1 reboot.\n")
+    assert text.endswith("1 of 1 host change (0 to create, 1 to change, 0 to remove); 1 reboot.\n")
 
 
 def test_saved_plan_is_applied_exactly_and_to_its_hosts_alone(fleet: Path, run: Run) -> None:
@@ -219,7 +219,7 @@ def test_skipped_host_is_neither_pruned_nor_verified(fleet: Path, run: Run) -> N
 
     assert status == 4
     assert "warning FP505 skipped-host-keeps-files\n  host gh-01\n" in text
-    assert "  gh-01  FAILED  0 of 1 checks passed\n" in text
+    assert "  gh-01  FAILED  0 of 1 check passed\n" in text
     assert (root_of(fleet, "gh-01") / DROP_IN).exists()
     status, text = run("drift", "--detailed-exitcode", "--limit", "gh-01")
     assert status == 2
@@ -258,7 +258,7 @@ def test_policy_that_is_removed_takes_its_files_and_drivers_along(fleet: Path, r
     assert "  - /etc/libvirt/qemu/database.xml  libvirt domain\n" in text
     assert not (root / "etc/udev/rules.d/70-fleetpolicy.rules").exists()
     assert driver_of(root, NVME) == "nvme"
-    assert run("plan", "--detailed-exitcode", *here) == (0, "Nothing to change on 1 hosts.\n")
+    assert run("plan", "--detailed-exitcode", *here) == (0, "Nothing to change on 1 host.\n")
     # What another host's guest was is no matter of a run that leaves the host out.
     assert "x86-01" not in text
 

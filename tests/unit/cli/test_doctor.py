@@ -97,7 +97,7 @@ def test_doctor_names_each_setting_and_its_origin(
     assert document["items"][-1] == {
         "name": "inventory",
         "status": "ok",
-        "seen": "1 hosts, 0 of them simulated",
+        "seen": "1 host, 0 of them simulated",
         "fix": "",
     }
     source = str(folder / "fleetpolicy.yaml")

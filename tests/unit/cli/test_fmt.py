@@ -26,7 +26,7 @@ def test_fmt_writes_the_file_and_keeps_its_mode(
 ) -> None:
     assert main(["fmt", "policies"]) == 0
 
-    assert capsys.readouterr().out == "formatted policies/fleet.yaml\n1 of 1 files changed\n"
+    assert capsys.readouterr().out == "formatted policies/fleet.yaml\n1 of 1 file changed\n"
     assert policy.read_text() == TIDY
     assert policy.stat().st_mode & 0o777 == 0o640
     assert [item.name for item in policy.parent.iterdir()] == ["fleet.yaml"]
@@ -44,7 +44,7 @@ def test_fmt_check_names_the_file_and_writes_nothing(
         "  fix: run: fleetpolicy fmt policies/fleet.yaml\n"
         "  see: docs/getting-started.md; fleetpolicy explain FP641\n"
         "1 error\n"
-        "1 of 1 files would change\n"
+        "1 of 1 file would change\n"
     )
     assert policy.read_text() == LOOSE
 
@@ -61,7 +61,7 @@ def test_fmt_diff_shows_what_would_change(policy: Path, capsys: pytest.CaptureFi
         " metadata:\n"
         "-    name: 0302\n"
         '+  name: "0302"\n'
-        "1 of 1 files would change\n"
+        "1 of 1 file would change\n"
     )
     assert policy.read_text() == LOOSE
 

@@ -83,7 +83,7 @@ def test_init_repository_is_valid_and_formatted(
     assert main(["fmt", "--check", str(repository)]) == 0
 
     assert capsys.readouterr().out.splitlines()[0] == (
-        "ok: 1 device policies and 1 guests, without hosts"
+        "ok: 1 device policy and 1 guest, without hosts"
     )
 
 

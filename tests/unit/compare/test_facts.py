@@ -102,7 +102,7 @@ def test_facts_difference_of_a_long_text_is_told_by_lines(records: Records) -> N
         "       <domain>\n"
         "      -  <name>one</name>\n"
         "      +  <name>two</name>\n"
-        "1 of 6 hosts differ, in 1 values; new hosts: 0, gone: 0.\n"
+        "1 of 6 hosts differ, in 1 value; new hosts: 0, gone: 0.\n"
     )
 
 

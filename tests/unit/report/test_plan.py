@@ -51,7 +51,7 @@ def test_write_plan_of_equal_hosts_makes_one_block_with_diff_and_reasons() -> No
 
 
 def test_summarise_an_empty_plan_says_so() -> None:
-    assert summarise(plan(host_plan("a", busy=False))) == "Nothing to change on 1 hosts."
+    assert summarise(plan(host_plan("a", busy=False))) == "Nothing to change on 1 host."
 
 
 def test_plan_document_leaves_out_hosts_that_do_not_change() -> None:

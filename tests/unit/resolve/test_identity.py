@@ -44,7 +44,7 @@ def test_unit_of_which_one_part_differs_is_not_matched(site: Make, change: dict[
 
     assert made.says() == [
         (
-            "unit#spec.match: FP218 [] unit matches no device of 1 hosts; 0000:01:00.0 of n1 is "
+            "unit#spec.match: FP218 [] unit matches no device of 1 host; 0000:01:00.0 of n1 is "
             "10de:2342, class 030200, serial abc -> correct the match, or remove the policy"
         )
     ]
@@ -53,7 +53,7 @@ def test_unit_of_which_one_part_differs_is_not_matched(site: Make, change: dict[
 def test_unit_with_a_serial_is_not_matched_where_none_was_shown(site: Make) -> None:
     assert site(policies=policy(UNIT)).says() == [
         (
-            "unit#spec.match: FP218 [] unit matches no device of 1 hosts; 0000:01:00.0 of n1 is "
+            "unit#spec.match: FP218 [] unit matches no device of 1 host; 0000:01:00.0 of n1 is "
             "10de:2342, class 030200, serial unknown -> correct the match, or remove the policy"
         )
     ]
@@ -64,7 +64,7 @@ def test_unit_at_another_address_is_not_matched(site: Make) -> None:
 
     assert site(policies=policy(device), serials=SERIALS).says() == [
         (
-            "unit#spec.match: FP218 [] unit matches no device of 1 hosts -> "
+            "unit#spec.match: FP218 [] unit matches no device of 1 host -> "
             "correct the match, or remove the policy"
         )
     ]
