@@ -23,6 +23,16 @@ SYNTAX = Rule(
     rejected="spec:\n  memoryMapping: {default: device",
     accepted="spec:\n  memoryMapping: {default: device}",
 )
+TOML_SYNTAX = Rule(
+    "FP117",
+    "toml-syntax",
+    Severity.ERROR,
+    "A pyproject.toml that names the tool is TOML, for its settings are read from the table "
+    "tool.fleetpolicy.",
+    "TOML 1.0.0, toml.io/en/v1.0.0",
+    rejected="[tool.fleetpolicy]\ninventory = inventories/demo",
+    accepted='[tool.fleetpolicy]\ninventory = "inventories/demo"',
+)
 DUPLICATE_KEY = Rule(
     "FP103",
     "duplicate-key",

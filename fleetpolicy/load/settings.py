@@ -1,4 +1,4 @@
-"""Load a repository's settings: the fleetpolicy.yaml that is found upwards."""
+"""Load a repository's settings: a fleetpolicy.yaml, or a table of its pyproject.toml."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
 from fleetpolicy.load.files import read_file
+from fleetpolicy.load.pyproject import PYPROJECT_NAME, may_hold_settings, parse_pyproject
 from fleetpolicy.load.rules import NOT_A_DOCUMENT
-from fleetpolicy.load.source import parse_source
+from fleetpolicy.load.source import Source, parse_source
 from fleetpolicy.load.validation import judge
 from fleetpolicy.model.scalars import Document, Duration, Line, duration_of
 
@@ -74,20 +75,52 @@ class Settings:
 def load_settings(start: Path, explicit: Path | None) -> Settings:
     """Return the settings of a file, or of the nearest one upwards within the git repository.
 
+    A fleetpolicy.yaml anywhere upwards comes before a pyproject.toml, of which only one with a
+    table tool.fleetpolicy counts.
+
     Args:
         start: Where to begin to look; outside of a repository the only place.
-        explicit: A file that must exist.
+        explicit: A file that must exist, of either kind.
 
     Raises:
         FleetPolicyError: The file cannot be read, or says what it may not.
     """
-    path = explicit or _find_upwards(start)
-    if path is None:
-        return Settings()
+    path = explicit or _find_upwards(start, SETTINGS_NAME)
+    if path:
+        return _take(_read(path, is_named=True), path)
+    for path in _all_upwards(start, PYPROJECT_NAME):
+        source = _read(path, is_named=False)
+        if source.documents or source.findings:
+            return _take(source, path)
+    return Settings()
+
+
+def _read(path: Path, *, is_named: bool) -> Source:
+    """Return the text of settings.
+
+    Args:
+        path: Of either kind.
+        is_named: Whether it is known to hold settings; another pyproject.toml may say nothing.
+
+    Raises:
+        FleetPolicyError: The file cannot be read.
+    """
     data = read_file(path)
     if isinstance(data, Diagnostic):
         raise FleetPolicyError(data)
-    source = parse_source(data, str(path))
+    if path.name != PYPROJECT_NAME:
+        return parse_source(data, str(path))
+    if not is_named and not may_hold_settings(data):
+        return Source((), ())
+    return parse_pyproject(data, str(path), is_named=is_named)
+
+
+def _take(source: Source, path: Path) -> Settings:
+    """Return the settings of a text.
+
+    Raises:
+        FleetPolicyError: It says what it may not.
+    """
     if not source.documents and not source.findings:
         return Settings(source=path)
     findings = list(source.findings)
@@ -104,9 +137,13 @@ def load_settings(start: Path, explicit: Path | None) -> Settings:
     return _resolve(settings, path)
 
 
-def _find_upwards(start: Path) -> Path | None:
-    folders = list(_repository_folders(start))
-    return next((path for path in (f / SETTINGS_NAME for f in folders) if path.is_file()), None)
+def _find_upwards(start: Path, name: str) -> Path | None:
+    return next(iter(_all_upwards(start, name)), None)
+
+
+def _all_upwards(start: Path, name: str) -> list[Path]:
+    paths = (folder / name for folder in _repository_folders(start))
+    return [path for path in paths if path.is_file()]
 
 
 def _repository_folders(start: Path) -> Iterable[Path]:

@@ -139,7 +139,7 @@ def examine_places(request: Request) -> tuple[tuple[Item, ...], tuple[Origin, ..
     """Return whether settings and inventory can be read, and what they come to."""
     try:
         settings = load_settings(Path.cwd(), request.config)
-        places = find_places(settings, request.inventory)
+        places = find_places(settings, request.inventory, request.policies, request.facts)
     except FleetPolicyError as error:
         return tuple(_failed("settings", error)), ()
     origins = tuple(_origins(request, settings, places))
@@ -165,16 +165,16 @@ def _describe(inventory: Inventory) -> Item:
 
 
 def _origins(request: Request, settings: Settings, places: Places) -> Iterator[Origin]:
-    """Yield each setting with what decided it: a flag, the settings, or the fleet's folder."""
-    file = str(settings.source or "")
-    yield Origin("config", file or "none", "--config" if request.config else "found upwards")
-    inventory = "-i" if request.inventory else file if settings.inventory else "default"
+    """Yield each setting with what decided it: flag, variable, settings, or the fleet's folder."""
+    file, by = str(settings.source or ""), request.named_by
+    own = "beside the inventory" if places.inventory else "default"
+    yield Origin("config", file or "none", by.get("config", "found upwards"))
+    inventory = by.get("inventory", file if settings.inventory else "default")
     yield Origin("inventory", str(places.inventory or "none"), inventory)
     policies = ", ".join(str(path) for path in places.policies) or "none"
-    own = "beside the inventory" if places.inventory else "default"
-    yield Origin("policies", policies, file if settings.policies else own)
+    yield Origin("policies", policies, by.get("policies", file if settings.policies else own))
     facts = str(places.facts) if places.facts else f"none in {places.default_facts}"
-    yield Origin("facts", facts, file if settings.facts else own)
+    yield Origin("facts", facts, by.get("facts", file if settings.facts else own))
     yield Origin("checks", str(places.checks or "none"), own)
 
 

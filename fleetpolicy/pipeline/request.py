@@ -1,7 +1,7 @@
 """Hold what a run was asked to work on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Request:
         forks: Hosts at a time.
         progress: Told what goes on, a line each.
         max_age: How old recorded facts may be, such as 30d; empty for what the settings say.
+        named_by: What named config, inventory, policies and facts: the command line, or a variable
+            of the environment; those that neither names are left out.
         today: The day that exceptions are judged by; None for the clock's, in UTC.
     """
 
@@ -41,3 +43,4 @@ class Request:
     progress: Callable[[str], None] = _silent
     today: date | None = None
     max_age: str = ""
+    named_by: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from fleetpolicy.cli.output import Output
+from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import ExitStatus
 from fleetpolicy.pipeline.examining import (
     MISSING,
@@ -14,18 +15,11 @@ from fleetpolicy.pipeline.examining import (
     examine_machine,
     examine_places,
 )
-from fleetpolicy.pipeline.request import Request
 
 
 def doctor(arguments: Namespace, output: Output) -> ExitStatus:
     """Print each item with its fix; --live looks at the hosts as well."""
-    request = Request(
-        inventory=arguments.inventory,
-        config=arguments.config,
-        live=arguments.live,
-        forks=arguments.forks,
-        progress=output.progress,
-    )
+    request = request_of(arguments, output)
     placed, origins = examine_places(request)
     items = (*examine_machine(), *placed, *(examine_hosts(request) if arguments.live else ()))
     failed = any(item.status == MISSING for item in items)

@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from fleetpolicy.cli.output import Output
+from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.pipeline.formatting import Formatting, format_files, write_formatted
@@ -17,7 +18,7 @@ from fleetpolicy.report.product import Product
 
 def fmt(arguments: Namespace, output: Output) -> ExitStatus:
     """Format files; with --check or --diff write nothing."""
-    done = format_files(arguments.paths or _policies(arguments))
+    done = format_files(arguments.paths or _policies(request_of(arguments, output)))
     findings = done.findings
     if arguments.check:
         findings = (*findings, *(file.finding() for file in done.changed))
@@ -53,13 +54,13 @@ def _closing(done: Formatting, *, is_only_shown: bool) -> str:
     return f"{names}{len(done.changed)} of {amount(done.seen, 'file')} changed\n"
 
 
-def _policies(arguments: Namespace) -> list[Path]:
+def _policies(request: Request) -> list[Path]:
     """Return the policies of the fleet.
 
     Raises:
         FleetPolicyError: There are none.
     """
-    found = places_of(Request(inventory=arguments.inventory, config=arguments.config)).policies
+    found = places_of(request).policies
     if not found:
         raise FleetPolicyError(
             NO_FILES.at(

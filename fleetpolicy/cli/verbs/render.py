@@ -26,9 +26,9 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     result = "unreachable" if work.unseen else "ok"
     told = (*work.unseen, *silenced(work.findings, output.profile))
     if arguments.out:
-        count = _write_trees(work, arguments.out)
-        files, hosts = amount(count, "file"), amount(len(work.fleet.hosts), "host")
-        output.progress(f"{files} for {hosts} in {arguments.out}")
+        written = amount(_write_trees(work, arguments.out), "file")
+        receivers = amount(len(work.fleet.hosts), "host")
+        output.progress(f"{written} for {receivers} in {arguments.out}")
         if told:
             output.emit_findings("render", result, told)
         return status

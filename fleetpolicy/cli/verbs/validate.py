@@ -30,7 +30,7 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
     """Print every finding; without an inventory the documents alone are judged."""
     request = request_of(arguments, output)
     if arguments.paths:
-        request = replace(request, policies=(*request.policies, *arguments.paths))
+        request = replace(request, policies=(*arguments.policy, *arguments.paths))
     judged = _judge(request)
     findings = judged.findings
     status, result = judge_findings(output, findings, judged.unseen)

@@ -131,3 +131,27 @@ def test_doctor_live_without_an_inventory_says_so(
     assert (
         "missing   hosts             command line: neither -i nor the settings name an inventory"
     ) in told(capsys)
+
+
+@pytest.mark.ansible
+def test_doctor_tells_flags_before_variables_before_settings(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (folder / name / "policies").mkdir(parents=True)
+        (folder / name / "hosts.yaml").write_text(INVENTORY)
+    (folder / "ours.yaml").write_text("inventory: nowhere\nfacts: recorded\n")
+    monkeypatch.setenv("FLEETPOLICY_CONFIG", "ours.yaml")
+    monkeypatch.setenv("FLEETPOLICY_INVENTORY", "one")
+    monkeypatch.setenv("FLEETPOLICY_POLICIES", "a:b")
+    monkeypatch.setenv("FLEETPOLICY_FACTS", "")
+
+    assert main(["doctor", "-i", "two", "--output", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["settings"] == [
+        {"name": "config", "value": "ours.yaml", "source": "FLEETPOLICY_CONFIG"},
+        {"name": "inventory", "value": "two/hosts.yaml", "source": "command line"},
+        {"name": "policies", "value": "a, b", "source": "FLEETPOLICY_POLICIES"},
+        {"name": "facts", "value": "none in recorded", "source": "ours.yaml"},
+        {"name": "checks", "value": "none", "source": "beside the inventory"},
+    ]

@@ -18,6 +18,7 @@ NAMES = {
     "FP114": "one-fleet-policy",
     "FP115": "ambiguous-profile",
     "FP116": "no-such-fleet",
+    "FP117": "toml-syntax",
 }
 
 

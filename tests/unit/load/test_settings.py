@@ -115,3 +115,102 @@ def test_facts_that_are_too_old_to_say_are_refused(tmp_path: Path) -> None:
             "fix: write a whole number with s, m, h or d, such as 30m"
         )
     ]
+
+
+def toml(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_settings_may_be_a_table_of_a_pyproject(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    start = tmp_path / "a/b"
+    start.mkdir(parents=True)
+    toml(tmp_path / "a/pyproject.toml", '[project]\nname = "of-another-tool"\n')
+    file = toml(
+        tmp_path / "pyproject.toml",
+        '[tool.fleetpolicy]\ninventory = "fleet"\nfacts = {folder = "looks", maxAge = "30d"}\n',
+    )
+
+    assert load_settings(start, None) == Settings(
+        facts=tmp_path / "looks",
+        inventory=tmp_path / "fleet",
+        source=file,
+        max_age=timedelta(days=30),
+    )
+
+
+def test_settings_file_comes_before_a_pyproject_that_is_nearer(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    toml(tmp_path / "a/pyproject.toml", '[tool.fleetpolicy]\ninventory = "near"\n')
+    (tmp_path / "fleetpolicy.yaml").write_text("inventory: far\n")
+
+    assert load_settings(tmp_path / "a", None).inventory == tmp_path / "far"
+
+
+def test_pyproject_of_another_tool_says_nothing(tmp_path: Path) -> None:
+    toml(tmp_path / "pyproject.toml", "this is no TOML\n")
+
+    assert load_settings(tmp_path, None) == Settings()
+
+    toml(tmp_path / "pyproject.toml", '[project]\ndependencies = ["fleetpolicy"]\n')
+
+    assert load_settings(tmp_path, None) == Settings()
+
+
+def test_pyproject_that_is_named_has_the_table(tmp_path: Path) -> None:
+    path = toml(tmp_path / "pyproject.toml", "[project]\n")
+
+    assert refusals(path) == [
+        (
+            "pyproject.toml: missing-key: the file has no table tool.fleetpolicy; "
+            "fix: add [tool.fleetpolicy]"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool.fleetpolicy]\ninventory = fleet\n", "2:13: toml-syntax: Invalid value"),
+        (
+            "[tool.fleetpolicy",
+            "1:1: toml-syntax: Expected ']' at the end of a table declaration",
+        ),
+        ("[tool.fleetpolicy]\ninventory =", "2:1: toml-syntax: Invalid value"),
+    ],
+)
+def test_pyproject_that_is_no_toml_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = toml(tmp_path / "pyproject.toml", text)
+
+    assert refusals(path) == [
+        f"pyproject.toml:{said}; fix: correct the TOML, or keep the settings in fleetpolicy.yaml"
+    ]
+
+
+def test_pyproject_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_bytes(b"[tool.fleetpolicy]\ninventory = '\xff'\n")
+
+    assert refusals(path) == [
+        (
+            "pyproject.toml: toml-syntax: it is not UTF-8; "
+            "fix: correct the TOML, or keep the settings in fleetpolicy.yaml"
+        )
+    ]
+
+
+def test_what_is_wrong_in_a_pyproject_has_the_place_of_the_table(tmp_path: Path) -> None:
+    path = toml(
+        tmp_path / "pyproject.toml",
+        '[project]\nname = "a"\n\n[tool.fleetpolicy]\npolicies = [1]\ninventry = "a"\n',
+    )
+
+    assert refusals(path) == [
+        "pyproject.toml:4:1: unknown-key: the document has no key 'inventry'; fix: write inventory",
+        (
+            "pyproject.toml:4:1: bad-value: tool.fleetpolicy.policies[0] is 1, which is no text; "
+            'fix: put it into quotes: "1"'
+        ),
+    ]
