@@ -26,7 +26,7 @@ FLOORS = {
     "FP5": "plan, observe, deploy",
     "FP6": "pipeline",
     "FP7": "verify",
-    "FP8": "lab",
+    "FP8": "lab, emulate",
 }
 SCRIPTS = [ROOT / ".ci" / "run", *sorted((ROOT / "scripts").iterdir())]
 LINTERS: dict[str, list[str | Path]] = {

@@ -70,6 +70,7 @@ _FLOORS = (
     "deploy",
     "verify",
     "lab",
+    "emulate",
     "pipeline",
 )
 

@@ -1,0 +1,198 @@
+"""Ask Debian's apt about suites of any architecture, beside the system's own state."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from fleetpolicy.diagnostics import FleetPolicyError, Span
+from fleetpolicy.emulate.cache import cache_folder, locked, writing
+from fleetpolicy.emulate.rules import PACKAGE_MISSING
+from fleetpolicy.emulate.sources import apt_folder, configured_mirrors, source_lines
+
+Progress = Callable[[str], None]
+
+_LISTS_LAST_SECONDS = 24 * 3600
+_URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<digest>[0-9a-f]{64})")
+_TRANSPORT = ("Acquire::http", "Acquire::https", "Acquire::Retries", "Acquire::ForceIPv")
+_CONFIGURATION = """\
+Dir::Etc::Main "/dev/null";
+Dir::Etc::Parts "{folder}/empty";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "{folder}/empty";
+Dir::Etc::SourceList "{folder}/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State "{folder}";
+Dir::State::Lists "{folder}/lists";
+Dir::State::Status "{folder}/status";
+Dir::Cache "{folder}/cache";
+APT::Architecture "{arch}";
+APT::Architectures {{ "{arch}"; }};
+APT::Default-Release "/^{release}$/";
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+Acquire::ForceHash "SHA256";
+Acquire::Languages "none";
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package of the mirror, told by what is in it.
+
+    Args:
+        arch: Debian's name of the architecture, or all.
+        digest: SHA-256 of the file, in hex.
+        size: Bytes of the file.
+    """
+
+    name: str
+    version: str
+    arch: str
+    digest: str
+    size: int
+    uri: str
+
+
+class Apt:
+    """Ask apt about suites, in a state of its own that knows of no installed package.
+
+    Args:
+        suites: The last one wins where several have a package.
+        arch: Debian's name of the architecture.
+    """
+
+    def __init__(self, suites: Sequence[str], arch: str) -> None:
+        self.suites = tuple(suites)
+        self.arch = arch
+        self.folder = cache_folder() / "apt" / f"{'+'.join(self.suites)}_{arch}"
+
+    def update(self, progress: Progress = lambda _: None) -> None:
+        """Fetch the lists of the suites, unless those of the last day are there.
+
+        Raises:
+            FleetPolicyError: There are no lists, and none can be fetched.
+        """
+        with locked(self.folder), writing(self.folder):
+            lines = source_lines(self.suites, self.arch, configured_mirrors(apt_folder()))
+            stamp = self.folder / "updated"
+            if self._is_current(stamp, lines):
+                return
+            self._lay_out(lines)
+            progress(f"reading the package lists of {', '.join(self.suites)} ({self.arch})")
+            done = self._run("apt-get", "-q", "update", "--error-on=any")
+            if done.returncode == 0:
+                stamp.write_text("\n".join(lines))
+            elif not stamp.exists():
+                raise not_to_be_had(f"the lists of {', '.join(self.suites)}", done.stderr)
+            else:
+                progress("the mirror did not answer; the lists of an earlier day are used")
+
+    def show(self, name: str) -> tuple[dict[str, str], ...]:
+        """Return what the lists say of a package, a mapping per version, the best first."""
+        text = self._run("apt-cache", "show", name).stdout
+        stanzas = [stanza for stanza in text.split("\n\n") if stanza.strip()]
+        return tuple(
+            dict(line.split(": ", 1) for line in stanza.splitlines() if re.match(r"[\w-]+: ", line))
+            for stanza in stanzas
+        )
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """Return the names of packages that begin with a prefix, sorted."""
+        return tuple(sorted(set(self._run("apt-cache", "pkgnames", prefix).stdout.split())))
+
+    def resolve(self, names: Iterable[str]) -> tuple[Package, ...]:
+        """Return the packages and all that they depend on, by apt's own choice, sorted.
+
+        Raises:
+            FleetPolicyError: A package is not there, or some cannot be together.
+        """
+        wanted = sorted(set(names))
+        done = self._run("apt-get", "-qq", "-y", "--print-uris", "install", *wanted)
+        if done.returncode:
+            raise not_to_be_had(" ".join(wanted), done.stderr or done.stdout)
+        return tuple(sorted(read_uris(done.stdout), key=lambda item: item.name))
+
+    def find(self, names: Iterable[str]) -> tuple[Package, ...]:
+        """Return the packages alone, without what they depend on, sorted.
+
+        Raises:
+            FleetPolicyError: A package is not there.
+        """
+        wanted = sorted(set(names))
+        done = self._run("apt-get", "-qq", "--print-uris", "download", *wanted)
+        if done.returncode:
+            raise not_to_be_had(" ".join(wanted), done.stderr)
+        return tuple(sorted(read_uris(done.stdout), key=lambda item: item.name))
+
+    def _is_current(self, stamp: Path, lines: Sequence[str]) -> bool:
+        return (
+            stamp.exists()
+            and stamp.read_text() == "\n".join(lines)
+            and time.time() - stamp.stat().st_mtime < _LISTS_LAST_SECONDS
+        )
+
+    def _lay_out(self, lines: Sequence[str]) -> None:
+        for name in ("lists/partial", "cache/archives/partial", "empty"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "status").touch()
+        (self.folder / "sources.list").write_text("".join(f"{line}\n" for line in lines))
+        (self.folder / "apt.conf").write_text(
+            _transport()
+            + _CONFIGURATION.format(folder=self.folder, arch=self.arch, release=self.suites[-1])
+        )
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "APT_CONFIG": str(self.folder / "apt.conf"),
+            "LC_ALL": "C.UTF-8",
+        }
+        try:
+            return subprocess.run(  # noqa: S603 - words of our own
+                words, env=environment, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise not_to_be_had(words[-1], f"{error.filename} is not installed") from error
+
+
+def read_uris(text: str) -> Iterator[Package]:
+    """Yield the packages of what `apt-get --print-uris` prints."""
+    for found in _URI.finditer(text):
+        name, version, rest = found["file"].rsplit("_", 2)
+        yield Package(
+            name=name,
+            version=unquote(version),
+            arch=rest.removesuffix(".deb"),
+            digest=found["digest"],
+            size=int(found["size"]),
+            uri=found["uri"],
+        )
+
+
+def _transport() -> str:
+    """Return how the machine's apt reaches mirrors: proxies, retries, protocols."""
+    done = subprocess.run(
+        ["apt-config", "dump", "Acquire"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    return "".join(f"{line}\n" for line in lines if line.startswith(_TRANSPORT))
+
+
+def not_to_be_had(what: str, said: str) -> FleetPolicyError:
+    """Return the finding over a package, a list or a program, with what a tool said of it."""
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("W:")]
+    return FleetPolicyError(
+        PACKAGE_MISSING.at(
+            Span(what),
+            why="; ".join(line.strip() for line in lines[:4]) or "apt said nothing",
+            fix="look whether the mirror answers and has it; what was fetched is kept",
+        )
+    )

@@ -1,0 +1,245 @@
+"""Start, find and end emulated machines, each in a private folder of its own."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetpolicy.diagnostics import FleetPolicyError, Span
+from fleetpolicy.emulate.qemu import PROGRAM, Emulator
+from fleetpolicy.emulate.qmp import SOCKET, Monitor
+from fleetpolicy.emulate.rules import MACHINE_NOT_STARTED
+
+CONSOLE, PID_FILE, LOG = "console", "pid", "log"
+MAX_CPU = "max,pauth-impdef=on,sve=off,sme=off"
+_NICE = ("nice", "-n", "5")
+_START_SECONDS = 60.0
+_END_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Describe an arm64 machine with EL2, GICv3 and SMMUv3.
+
+    Args:
+        cpu: QEMU's name of the model, with its properties.
+        boot: What it boots, in QEMU's words: -kernel and so on, or -bios.
+        devices: Further words, such as -device e1000e,bus=rp1.
+    """
+
+    cpu: str
+    memory_mib: int
+    cpus: int
+    boot: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Tell how a machine ran.
+
+    Args:
+        ended: Of itself, or False when its time was over.
+        seconds: Wall time.
+        cpu_seconds: Of all its threads.
+    """
+
+    ended: bool
+    seconds: float
+    cpu_seconds: float
+
+
+def arguments(machine: Machine) -> tuple[str, ...]:
+    """Return QEMU's arguments; file names are relative to the machine's folder."""
+    return (
+        *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
+        *("-M", "virt,virtualization=on,gic-version=3,iommu=smmuv3", "-cpu", machine.cpu),
+        *("-accel", "tcg,thread=multi,tb-size=512"),
+        *("-smp", str(machine.cpus), "-m", f"{machine.memory_mib}M"),
+        *("-serial", f"file:{CONSOLE}", "-pidfile", PID_FILE),
+        *("-qmp", f"unix:{SOCKET},server=on,wait=off"),
+        *machine.boot,
+        *machine.devices,
+    )
+
+
+def start(emulator: Emulator, machine: Machine, folder: Path) -> int:
+    """Start a machine that outlives this process, and return QEMU's process id.
+
+    Args:
+        emulator: The QEMU to run.
+        machine: What to emulate.
+        folder: Is made, readable by nobody else, and becomes QEMU's working folder: by that it is
+            found again. It then holds console, qmp, pid and log.
+
+    Raises:
+        FleetPolicyError: QEMU ends at once.
+    """
+    command = ["setsid", "--fork", *_NICE, *emulator.command, *arguments(machine)]
+    with _launch(command, folder) as process:
+        process.wait()
+    deadline = time.monotonic() + _START_SECONDS
+    while (pid := find(folder)) is not None and time.monotonic() < deadline:
+        if _is_up(folder):
+            return pid
+        time.sleep(0.05)
+    stop(folder)
+    raise _not_started(folder)
+
+
+def run(emulator: Emulator, machine: Machine, folder: Path, seconds: float) -> Run:
+    """Run a machine to its end; it also ends with this process, and when the seconds are over.
+
+    Args:
+        emulator: The QEMU to run.
+        machine: What to emulate.
+        folder: As for start.
+        seconds: How long it may take.
+
+    Raises:
+        FleetPolicyError: QEMU does not start.
+    """
+    dies_with_us = ["setpriv", "--pdeathsig", "KILL"]
+    command = [*_NICE, *dies_with_us, *emulator.command, *arguments(machine)]
+    began = time.monotonic()
+    with _launch(command, folder) as process:
+        ended = False
+        try:
+            ended = _ends_within_of(process.pid, seconds)
+        finally:
+            if not ended:
+                os.kill(process.pid, signal.SIGKILL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    if ended and process.returncode:
+        raise _not_started(folder)
+    return Run(ended, time.monotonic() - began, usage.ru_utime + usage.ru_stime)
+
+
+def find(folder: Path) -> int | None:
+    """Return the process id of the QEMU that works in a folder, if there is one."""
+    wanted = str(folder.resolve())
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return next((pid for pid in pids if _works_in(pid, wanted)), None)
+
+
+def wait(folder: Path, seconds: float) -> bool:
+    """Wait until the machine of a folder has ended.
+
+    Returns:
+        Whether it has; False once the seconds are over.
+    """
+    pid = find(folder)
+    if pid is None:
+        return True
+    descriptor = _open(pid, folder)
+    if descriptor is None:
+        return True
+    try:
+        return _ends_within(descriptor, seconds)
+    finally:
+        os.close(descriptor)
+
+
+def stop(folder: Path, seconds: float = _END_SECONDS) -> bool:
+    """End the machine of a folder, by force if it has not gone after some seconds.
+
+    Returns:
+        Whether one ran.
+    """
+    pid = find(folder)
+    descriptor = _open(pid, folder) if pid is not None else None
+    if descriptor is None:
+        return False
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(descriptor, number)
+            if _ends_within(descriptor, seconds):
+                break
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def tail(path: Path, lines: int) -> str:
+    """Return the last lines of a file that are not blank, without carriage returns."""
+    if not path.exists():
+        return ""
+    text = path.read_text(errors="replace").replace("\r", "")
+    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _launch(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in (CONSOLE, SOCKET, PID_FILE, LOG):
+        (folder / name).unlink(missing_ok=True)
+    with (folder / LOG).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - QEMU and words of our own
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _is_up(folder: Path) -> bool:
+    """Tell whether QEMU answers; the files that it makes are there before it has its machine."""
+    try:
+        with Monitor(folder):
+            return True
+    except OSError:
+        return False
+
+
+def _not_started(folder: Path) -> FleetPolicyError:
+    return FleetPolicyError(
+        MACHINE_NOT_STARTED.at(
+            Span(str(folder / LOG)),
+            why=tail(folder / LOG, 5) or "QEMU ended without a word",
+            fix="see its words there; the machine needs the memory and the files that they name",
+        )
+    )
+
+
+def _works_in(pid: int, folder: str) -> bool:
+    try:
+        return (
+            str(Path(f"/proc/{pid}/cwd").readlink()) == folder
+            and PROGRAM.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+    except OSError:
+        return False
+
+
+def _open(pid: int, folder: Path) -> int | None:
+    """Return a descriptor of the process, which no other can take over, if it is the one meant."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    if _works_in(pid, str(folder.resolve())):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _ends_within_of(pid: int, seconds: float) -> bool:
+    descriptor = os.pidfd_open(pid)
+    try:
+        return _ends_within(descriptor, seconds)
+    finally:
+        os.close(descriptor)
+
+
+def _ends_within(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))

@@ -1,0 +1,109 @@
+"""Find QEMU on this machine, or unpack Debian's into the cache."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetpolicy.diagnostics import FleetPolicyError, Span
+from fleetpolicy.emulate.apt import Apt, Progress
+from fleetpolicy.emulate.cache import cached
+from fleetpolicy.emulate.packages import digest_of, fetch, unpack
+from fleetpolicy.emulate.rules import NO_EMULATOR
+
+PROGRAM = "qemu-system-aarch64"
+PREFERRED, OLDEST = (10, 0), (7, 2)
+_SUITES = ("trixie",)
+_PACKAGE = "qemu-system-arm"
+_DEBIAN_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
+_VERSION = re.compile(r"QEMU emulator version (?P<version>(\d+)\.(\d+)\S*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A QEMU that runs on this machine.
+
+    Args:
+        command: The words that start it; arguments follow.
+        version: As it tells it, such as 10.0.13.
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_emulator(progress: Progress = lambda _: None) -> Emulator:
+    """Return the QEMU that FLEETPOLICY_QEMU names, the installed one, or Debian's from the cache.
+
+    An installed one before 10.0 is used only where Debian's cannot be had.
+
+    Raises:
+        FleetPolicyError: None runs here.
+    """
+    chosen = os.environ.get("FLEETPOLICY_QEMU")
+    if chosen:
+        return _need(_ask((chosen,)), chosen)
+    path = shutil.which(PROGRAM)
+    installed = _ask((path,)) if path else None
+    if installed and _number(installed) >= PREFERRED:
+        return installed
+    try:
+        return _need(_ask(_provide(progress)), _PACKAGE)
+    except FleetPolicyError:
+        if installed and _number(installed) >= OLDEST:
+            return installed
+        raise
+
+
+def _provide(progress: Progress) -> tuple[str, ...]:
+    """Return the words that start Debian's QEMU with its own libraries and data."""
+    machine = platform.machine()
+    apt = Apt(_SUITES, _DEBIAN_ARCH.get(machine, machine))
+    apt.update(progress)
+    packages = apt.resolve((_PACKAGE,))
+
+    def make(folder: Path) -> None:
+        files = fetch(packages, progress)
+        progress("unpacking QEMU")
+        for path in files:
+            unpack(path, folder)
+
+    folder = cached("qemu", digest_of(packages), make)
+    libraries = folder / "usr" / "lib" / f"{machine}-linux-gnu"
+    loader = next(libraries.glob("ld-linux-*"))
+    return (
+        *(str(loader), "--library-path", str(libraries)),
+        *(str(folder / "usr" / "bin" / PROGRAM), "-L", str(folder / "usr" / "share" / "qemu")),
+    )
+
+
+def _ask(command: tuple[str, ...]) -> Emulator | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - a program that the user chose, or Debian's
+            [*command, "--version"], capture_output=True, text=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _VERSION.search(done.stdout)
+    return Emulator(command, found["version"]) if found else None
+
+
+def _need(found: Emulator | None, what: str) -> Emulator:
+    if found and _number(found) >= OLDEST:
+        return found
+    said = f"says that it is {found.version}" if found else "does not run as QEMU"
+    raise FleetPolicyError(
+        NO_EMULATOR.at(
+            Span(what),
+            why=f"{what} {said}",
+            fix="install qemu-system-arm 7.2 or newer, or let FLEETPOLICY_QEMU name its program",
+        )
+    )
+
+
+def _number(emulator: Emulator) -> tuple[int, int]:
+    major, minor = re.findall(r"\d+", emulator.version)[:2]
+    return int(major), int(minor)
