@@ -18,14 +18,16 @@ _UNITS_KIB = {
     "TiB": 1 << 30,
 }
 _SIZES = ("size", "memory")
+_MACHINE_VERSION = re.compile(r"\Apc-(?=q35)|-\d+(?:\.\d+)+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 
 
 def dropped(sent: str, kept: str) -> tuple[str, ...]:
     """Return what was sent and not kept, as paths such as devices/hostdev[2]/driver@model.
 
-    libvirt adds addresses, controllers and defaults, converts sizes to KiB and pads hexadecimal
-    numbers; none of that counts. Elements of one name must keep the order in which they were sent;
+    libvirt adds addresses, controllers and defaults, converts sizes to KiB, pads hexadecimal
+    numbers and turns a machine's alias, such as virt, into the version that it stands for, such as
+    virt-7.2; none of that counts. Elements of one name must keep the order in which they were sent;
     others may stand between them.
 
     Args:
@@ -33,7 +35,8 @@ def dropped(sent: str, kept: str) -> tuple[str, ...]:
         kept: What libvirt returned for it.
 
     Source:
-        libvirt, docs/formatdomain: units; src/conf/domain_conf.c drops what it does not know.
+        libvirt, docs/formatdomain: units; src/conf/domain_conf.c drops what it does not know;
+        src/qemu/qemu_postparse.c: machines.
     """
     try:
         tree = ET.fromstring(kept)  # noqa: S314 libvirt's own output
@@ -112,7 +115,12 @@ def _is_kept(sent: ET.Element, kept: ET.Element, name: str) -> bool:
         _size_kib(sent) is not None or any(size in sent.attrib for size in _SIZES)
     ):
         return True
-    return name in kept.attrib and _number(kept.attrib[name]) == _number(sent.attrib[name])
+    if name not in kept.attrib:
+        return False
+    before, after = sent.attrib[name], kept.attrib[name]
+    return _number(before) == _number(after) or (
+        name == "machine" and _MACHINE_VERSION.sub("", after) == before
+    )
 
 
 def _sized(item: ET.Element, name: str) -> str:

@@ -41,6 +41,9 @@ def test_dropped_ignores_what_libvirt_adds() -> None:
         ("<cell id='1' memory='1' unit='GiB'/>", "<cell id='1' memory='1048576' unit='KiB'/>"),
         ("<address bus='0x1'/>", "<address bus='0x01'/>"),
         ("<name> a </name>", "<name>a</name>"),
+        ("<type machine='virt'/>", "<type machine='virt-7.2'/>"),
+        ("<type machine='q35'/>", "<type machine='pc-q35-7.2'/>"),
+        ("<type machine='virt-7.2'/>", "<type machine='virt-7.2'/>"),
     ],
 )
 def test_dropped_sees_through_what_libvirt_normalises(sent: str, kept: str) -> None:
@@ -53,6 +56,17 @@ def test_dropped_sees_through_what_libvirt_normalises(sent: str, kept: str) -> N
         ("<a x='1'/>", "<a/>", ("a@x: 1 became nothing",)),
         ("<a x='1'/>", "<a x='2'/>", ("a@x: 1 became 2",)),
         ("<a x='0x10'/>", "<a x='0x11'/>", ("a@x: 0x10 became 0x11",)),
+        (
+            "<type machine='virt'/>",
+            "<type machine='pc-q35-7.2'/>",
+            ("type@machine: virt became pc-q35-7.2",),
+        ),
+        (
+            "<type machine='virt-7.2'/>",
+            "<type machine='virt-11.1'/>",
+            ("type@machine: virt-7.2 became virt-11.1",),
+        ),
+        ("<a version='q35'/>", "<a version='pc-q35'/>", ("a@version: q35 became pc-q35",)),
         ("<a>text</a>", "<a/>", ("a: text became nothing",)),
         ("<a><b/></a>", "<a/>", ("a/b",)),
         ("<a/>", "", ("a",)),
