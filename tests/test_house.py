@@ -28,7 +28,11 @@ FLOORS = {
     "FP7": "verify",
     "FP8": "lab, emulate",
 }
-SCRIPTS = [ROOT / ".ci" / "run", *sorted((ROOT / "scripts").iterdir())]
+SCRIPTS = [
+    ROOT / ".ci" / "run",
+    *sorted((ROOT / "scripts").iterdir()),
+    *sorted((ROOT / "tests").rglob("*.sh")),
+]
 LINTERS: dict[str, list[str | Path]] = {
     "ruff": [BIN / "ruff", "check", "."],
     "format": [BIN / "ruff", "format", "--check", "."],
