@@ -7,6 +7,7 @@ from fleetpolicy.load.document import SourceDocument
 from fleetpolicy.load.rules import NOT_A_DOCUMENT, UNKNOWN_KIND, UNKNOWN_VERSION
 from fleetpolicy.load.validation import suggest
 from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.parameters import ParameterProfile
 from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
 from fleetpolicy.model.profiles import (
     DeviceProfile,
@@ -24,6 +25,7 @@ PolicyDocument = (
     | DriverProfile
     | DeviceProfile
     | PlatformProfile
+    | ParameterProfile
     | Rollout
     | PolicyException
 )
@@ -35,6 +37,7 @@ MODELS: dict[str, type[PolicyDocument]] = {
     "DriverProfile": DriverProfile,
     "DeviceProfile": DeviceProfile,
     "PlatformProfile": PlatformProfile,
+    "ParameterProfile": ParameterProfile,
     "Rollout": Rollout,
     "Exception": PolicyException,
 }

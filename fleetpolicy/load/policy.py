@@ -15,6 +15,7 @@ from fleetpolicy.load.rules import AMBIGUOUS_PROFILE, DUPLICATE_DOCUMENT, ONE_FL
 from fleetpolicy.load.source import FINDING_LIMIT, parse_source, stop_telling
 from fleetpolicy.load.validation import judge
 from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.parameters import ParameterEntry, ParameterProfile
 from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.profiles import (
@@ -76,6 +77,7 @@ def load_policies(paths: Sequence[Path]) -> tuple[PolicySet, tuple[Diagnostic, .
     _check_fleets(shelf, paths)
     drivers = _index(shelf, DriverProfile, lambda model: (canonical_module(model.spec.module),))
     devices = _index(shelf, DeviceProfile, lambda model: model.spec.ids)
+    parameters = _parameters(shelf)
     rollouts = _of_kind(shelf, Rollout)
     shelf.findings += (finding for item in rollouts for finding in check_window(item))
     if shelf.findings:
@@ -92,6 +94,7 @@ def load_policies(paths: Sequence[Path]) -> tuple[PolicySet, tuple[Diagnostic, .
         revision=_digest((*files, *shipped)),
         exceptions=_of_kind(shelf, PolicyException),
         rollouts=rollouts,
+        parameters=parameters,
     ), ()
 
 
@@ -183,6 +186,23 @@ def _index(
                     shelf.findings.append(_ambiguous(model.__name__, key, first, located.span))
             found.setdefault(key, located)
     return dict(sorted(found.items()))
+
+
+def _parameters(shelf: _Shelf) -> dict[str, ParameterEntry]:
+    """Return the parameters of the kernel by name, a site's before those that are shipped."""
+    site = {id(item.located) for item in shelf.entries if not item.is_shipped}
+    found: dict[str, ParameterEntry] = {}
+    own: dict[str, Span] = {}
+    for located in _of_kind(shelf, ParameterProfile):
+        for written, entry in located.model.spec.parameters.items():
+            name = canonical_module(written)
+            if id(located) in site:
+                place = located.span_of(("spec", "parameters", written))
+                first = own.setdefault(name, place)
+                if first is not place:
+                    shelf.findings.append(_ambiguous("ParameterProfile", written, first, place))
+            found.setdefault(name, entry)
+    return found
 
 
 def _ambiguous(kind: str, key: str, first: Span, second: Span) -> Diagnostic:

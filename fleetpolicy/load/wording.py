@@ -24,6 +24,7 @@ _WORDS: tuple[tuple[Any, str], ...] = (
     (scalars.ModuleName, "a module's name, such as vfio_pci, or a driver's, such as vfio-pci"),
     (scalars.ModuleParameter, "a module parameter's name, such as disable_idle_d3"),
     (scalars.Glob, "a kernel release, with * ? [ ] as wildcards, such as 6.12.*-site"),
+    (scalars.KernelVersion, "a kernel's version with one dot, such as 6.12"),
     (scalars.Label, "letters, digits and . _ / -, at most 63"),
     (scalars.HostPattern, "an Ansible host pattern without spaces, such as gh-*:!gh-07"),
     (scalars.RuleId, "a rule's id, such as FP302"),

@@ -8,15 +8,16 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
+from fleetpolicy.model.commandline import DROP_IN, WORD_LIST
 from fleetpolicy.model.domain import dropped
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostState
 
 MANIFEST_PATH = "/var/lib/fleetpolicy/manifest.json"
-COMMAND_LINE_PATH = "/etc/default/grub.d/99-fleetpolicy.cfg"
 OWN_FILES: Mapping[str, ArtifactKind] = MappingProxyType(
     {
-        COMMAND_LINE_PATH: ArtifactKind.COMMAND_LINE,
+        DROP_IN: ArtifactKind.COMMAND_LINE,
+        WORD_LIST: ArtifactKind.COMMAND_LINE,
         "/etc/modprobe.d/fleetpolicy.conf": ArtifactKind.MODULE_OPTIONS,
         "/etc/modules-load.d/fleetpolicy.conf": ArtifactKind.MODULE_LOAD,
         "/etc/udev/rules.d/70-fleetpolicy.rules": ArtifactKind.BINDING,

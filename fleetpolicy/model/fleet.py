@@ -13,11 +13,19 @@ from fleetpolicy.simcore.kvm import KernelBehaviour, Vma
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A word of the kernel command line, and the line that asks for it."""
+    """A word of the kernel command line, and the line that asks for it.
+
+    Args:
+        is_repeatable: Every occurrence of the parameter counts, not only the last one.
+        led_by: The value of the parameter that says what this one is about, such as 1G for
+            hugepages after hugepagesz=1G.
+    """
 
     name: str
     value: str
     origin: Span
+    is_repeatable: bool = False
+    led_by: str = ""
 
     @property
     def token(self) -> str:
@@ -33,6 +41,11 @@ class ModuleSetting:
     parameter: str
     value: str
     origin: Span
+
+    @property
+    def token(self) -> str:
+        """The word that sets it on the kernel command line."""
+        return f"{self.module}.{self.parameter}={self.value}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Hold a fleet's policy as loaded: every document with the places of its values."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.parameters import ParameterEntry
 from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest, HostMatch
 from fleetpolicy.model.profiles import (
     DeviceProfile,
@@ -52,6 +53,7 @@ class PolicySet:
         revision: Digest of the texts, catalogue included.
         exceptions: Sorted by name.
         rollouts: Sorted by name.
+        parameters: Of the kernel command line, by name with underscores.
     """
 
     fleet: Located[FleetPolicy]
@@ -64,6 +66,7 @@ class PolicySet:
     revision: str
     exceptions: tuple[Located[PolicyException], ...] = ()
     rollouts: tuple[Located[Rollout], ...] = ()
+    parameters: Mapping[str, ParameterEntry] = field(default_factory=dict)
 
     def host_matches(self) -> Iterator[tuple[Located[Any], tuple[str | int, ...], HostMatch]]:
         """Yield every choice of hosts, with its document and the path to it."""

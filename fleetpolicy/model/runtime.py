@@ -2,32 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.commandline import is_met, kernel_tokens, same_parameter
 from fleetpolicy.model.fleet import HostClass, ModuleSetting, Setting
 from fleetpolicy.model.record import HostState
 from fleetpolicy.model.scalars import canonical_module
-from fleetpolicy.simcore.boot.cmdline import Token, canonical, parse_cmdline
+from fleetpolicy.simcore.boot.cmdline import Token, canonical
 
 COMMAND_LINE = "kernel command line"
 MODULE_PARAMETER = "module parameter"
 DRIVER = "driver"
 
-REPEATABLE = frozenset(
-    {
-        "console",
-        "earlycon",
-        "hugepages",
-        "hugepagesz",
-        "initrd",
-        "memmap",
-        "modprobe.blacklist",
-        "pci",
-        "systemd.mask",
-        "systemd.wants",
-    }
-)
 _TRUTHS = {**dict.fromkeys(("1", "y", "Y"), "Y"), **dict.fromkeys(("0", "n", "N"), "N")}
 
 
@@ -61,39 +47,10 @@ def unmet(host_class: HostClass, state: HostState) -> tuple[Unmet, ...]:
     )
 
 
-@lru_cache(maxsize=4_096)
-def kernel_tokens(command_line: str) -> tuple[Token, ...]:
-    """Return the words that the kernel itself reads, those before "--"."""
-    return tuple(token for token in parse_cmdline(command_line) if not token.for_init)
-
-
-def contradicting(setting: Setting, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Return the words that give the same parameter another value, in order.
-
-    Source:
-        Linux kernel/params.c, parameq(): dash and underscore are one character.
-    """
-    name = canonical(setting.name)
-    if setting.name in REPEATABLE:
-        return ()
-    return tuple(
-        token
-        for token in tokens
-        if canonical(token.key) == name and (token.value or "") != setting.value
-    )
-
-
 def _command_line(setting: Setting, tokens: tuple[Token, ...]) -> Iterator[Unmet]:
-    name = canonical(setting.name)
-    same = [token for token in tokens if canonical(token.key) == name]
-    others = contradicting(setting, tokens)
-    if setting.name in REPEATABLE:
-        met = any((token.value or "") == setting.value for token in same)
-        seen = "absent"
-    else:
-        met = bool(same) and same[-1] not in others
+    if not is_met(setting, tokens):
+        same = () if setting.is_repeatable else same_parameter(setting, tokens)
         seen = same[-1].text if same else "absent"
-    if not met:
         yield Unmet(COMMAND_LINE, setting.name, setting.token, seen, setting.origin)
 
 

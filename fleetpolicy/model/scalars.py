@@ -103,6 +103,7 @@ KernelToken = Annotated[
 ModuleName = Annotated[str, _spelt(r"^[a-z0-9][a-z0-9_-]{0,63}\Z"), _TEXT]
 ModuleParameter = Annotated[str, _spelt(r"^[A-Za-z0-9_]{1,64}\Z"), _TEXT]
 Glob = Annotated[str, _spelt(r"^[A-Za-z0-9._+~*?\[\]-]{1,128}\Z"), _TEXT]
+KernelVersion = Annotated[str, _spelt(r"^[0-9]{1,2}\.[0-9]{1,3}\Z"), _TEXT]
 Label = Annotated[str, _spelt(r"^[A-Za-z0-9._/-]{1,63}\Z"), _TEXT]
 HostPattern = Annotated[str, _spelt(r"^[A-Za-z0-9._:,&!*?~\[\]-]{1,256}\Z"), _TEXT]
 RuleId = Annotated[str, _spelt(r"^FP[0-9]{3}\Z"), _TEXT]

@@ -17,6 +17,7 @@ from fleetpolicy.model.plan import Plan, Planning
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.model.simulation import Simulation
 from fleetpolicy.pipeline.exceptions import check_exceptions
+from fleetpolicy.pipeline.line_length import find_long_lines
 from fleetpolicy.pipeline.loading import Loaded, Looked, narrow
 from fleetpolicy.pipeline.silencing import Scene, find_idle, set_scene, silence
 from fleetpolicy.plan import plan
@@ -54,7 +55,8 @@ def work_out(loaded: Loaded, looked: Looked) -> Work:
     simulation, simulated = simulate(fleet)
     rendering, rendered = render(fleet)
     scene = set_scene(loaded, looked.records, fleet)
-    found = silence((*resolved, *simulated, *rendered), scene)
+    long_lines = find_long_lines(fleet, looked.records)
+    found = silence((*resolved, *simulated, *rendered, *long_lines), scene)
     findings = (
         *loaded.findings,
         *check_exceptions(loaded.policy, loaded.today),

@@ -1,11 +1,12 @@
 """Find what others put on a host where fleetpolicy wants to be."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from fleetpolicy.diagnostics import Diagnostic, Span, Subject
 from fleetpolicy.model.artifact import ArtifactKind
+from fleetpolicy.model.commandline import contradicting, kernel_tokens, own_words
 from fleetpolicy.model.difference import (
-    COMMAND_LINE_PATH,
     OWN_FILES,
     Difference,
     carries_our_metadata,
@@ -13,10 +14,29 @@ from fleetpolicy.model.difference import (
 from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostRecord, HostState
-from fleetpolicy.model.runtime import contradicting, kernel_tokens
 from fleetpolicy.plan.rules import FOREIGN_DOMAIN, FOREIGN_PARAMETER, LEFT_AS_IS, TAKEN_OVER
 
-_LOADER_FILES = ("/etc/default/grub", "/etc/grub.d/", "/etc/kernel/cmdline", "/etc/tuned/")
+_LOADER_FILES = (
+    "/boot/efi/loader/entries/",
+    "/boot/loader/entries/",
+    "/efi/loader/entries/",
+    "/etc/default/grub",
+    "/etc/grub.d/",
+    "/etc/kernel/cmdline",
+    "/etc/tuned/",
+)
+_WORDS = re.compile(r"[\s\"']+")
+_WRITERS = {
+    "/boot/efi/loader/entries/": "kernel-install",
+    "/boot/loader/entries/": "kernel-install or grubby",
+    "/efi/loader/entries/": "kernel-install",
+    "/etc/default/grub.d/50-cloudimg-settings.cfg": "Ubuntu's cloud images",
+    "/etc/default/grub.d/init-select.cfg": "init-select",
+    "/etc/default/grub.d/kdump-tools.cfg": "kdump-tools",
+    "/etc/grub.d/00_tuned": "tuned",
+    "/etc/kernel/cmdline": "an installer, grubby or a person",
+    "/etc/tuned/": "tuned",
+}
 
 
 def is_foreign_domain(difference: Difference, state: HostState) -> bool:
@@ -77,11 +97,10 @@ def _find_parameters(
     will_boot = state.next_command_line is not None
     line = state.next_command_line if state.next_command_line is not None else state.command_line
     tokens = kernel_tokens(line)
-    own = state.files.get(COMMAND_LINE_PATH)
-    own_text = (own.content or "") if own else ""
+    own = frozenset(own_words(state.files))
     for setting in host_class.settings:
         for token in contradicting(setting, tokens):
-            if token.text in own_text:
+            if token.text in own:
                 continue
             where = "the entry that boots next" if will_boot else "/proc/cmdline"
             yield FOREIGN_PARAMETER.at(
@@ -96,11 +115,18 @@ def _find_parameters(
 def _guess_owner(text: str, state: HostState) -> str:
     """Say which file a word may come from: one that has it, else those that could."""
     others = sorted(set(state.files) - set(OWN_FILES))
-    having = [path for path in others if text in (state.files[path].content or "")]
+    having = [path for path in others if text in _WORDS.split(state.files[path].content or "")]
     if having:
-        return f"set in {', '.join(having)}"
+        return f"set in {', '.join(map(_with_writer, having))}"
     could = [path for path in others if path.startswith(_LOADER_FILES)]
-    return f"perhaps set in {', '.join(could)}" if could else "from a file that was not looked at"
+    named = ", ".join(map(_with_writer, could))
+    return f"perhaps set in {named}" if could else "from a file that was not looked at"
+
+
+def _with_writer(path: str) -> str:
+    """Return a path, with who writes it where that is known."""
+    writer = next((name for start, name in _WRITERS.items() if path.startswith(start)), "")
+    return f"{path} ({writer})" if writer else path
 
 
 def find_left_as_is(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator[Diagnostic]:

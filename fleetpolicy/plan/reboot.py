@@ -4,16 +4,20 @@ from collections.abc import Iterable, Iterator
 
 from fleetpolicy.diagnostics import Diagnostic, Span, Subject
 from fleetpolicy.model.artifact import ArtifactKind
-from fleetpolicy.model.difference import COMMAND_LINE_PATH, Difference
+from fleetpolicy.model.commandline import FILE_BY_LOADER
+from fleetpolicy.model.difference import Difference
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, Unmet
 from fleetpolicy.plan.rules import NOT_CONVERGED
 
 _DONE = {Verb.CREATE: "is new", Verb.CHANGE: "changes", Verb.REMOVE: "goes"}
+_ENTRIES = {
+    "grub": "/boot/grub/grub.cfg",
+    "grub-bls": "/boot/loader/entries",
+    "systemd-boot": "what bootctl list prints",
+}
 _LOOK_AT = {
-    COMMAND_LINE: f"read {COMMAND_LINE_PATH} and /boot/grub/grub.cfg, and find out which entry "
-    "booted: cat /proc/cmdline",
     MODULE_PARAMETER: "look for another options line and a stale initramfs: modprobe -c, then "
     "lsinitramfs or lsinitrd",
     DRIVER: "look for who took the device first: journalctl -b -k, lspci -nnk, and the device's "
@@ -52,13 +56,23 @@ def find_not_converged(record: HostRecord, missing: tuple[Unmet, ...]) -> Iterat
         yield NOT_CONVERGED.at(
             _place(item, record),
             why=f"{item}, though the host booted since it was deployed",
-            fix=f"{_LOOK_AT[item.what]}; then correct the policy, or reboot the host yourself",
+            fix=f"{_look_at(item, record)}; then correct the policy, or reboot the host yourself",
             subject=Subject(
                 record.host,
                 device=item.subject if item.what == DRIVER else "",
                 facts=f"{record.span.path}, {record.collected_at[:10]}",
             ),
         )
+
+
+def _look_at(item: Unmet, record: HostRecord) -> str:
+    """Say where to look for the reason that something is missing."""
+    if item.what != COMMAND_LINE:
+        return _LOOK_AT[item.what]
+    loader = record.facts.boot.loader or ""
+    files = (FILE_BY_LOADER.get(loader), _ENTRIES.get(loader))
+    named = " and ".join(name for name in files if name) or "the boot loader's configuration"
+    return f"read {named}, and find out which entry booted: cat /proc/cmdline"
 
 
 def _place(item: Unmet, record: HostRecord) -> Span:

@@ -1,15 +1,13 @@
 """Render the words for the kernel command line as a drop-in for GRUB."""
 
 import re
-from collections.abc import Iterator
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
-from fleetpolicy.model.fleet import HostClass
+from fleetpolicy.model.commandline import DROP_IN, asked_words, asking
 from fleetpolicy.render.rules import BAD_WORD, UNKNOWN_LOADER
 from fleetpolicy.render.site import HEADER, Site
 
-PATH = "/etc/default/grub.d/99-fleetpolicy.cfg"
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:=+/@%*!\[\]-]+\Z")
 
 
@@ -19,26 +17,18 @@ def render_cmdline(site: Site) -> tuple[Artifact | None, tuple[Diagnostic, ...]]
     Source:
         GNU GRUB manual, simple configuration; Debian's grub-mkconfig reads /etc/default/grub.d.
     """
-    words = dict(_words(site.host_class))
+    words = asked_words(site.host_class)
     if not words:
         return None, ()
+    origins = {item.token: item.origin for item in asking(site.host_class)}
     if site.host_class.facts.boot.loader != "grub":
-        return None, (_refuse_loader(site, min(words.values())),)
-    bad = tuple(_refuse_word(site, word, span) for word, span in words.items() if _is_bad(word))
+        return None, (_refuse_loader(site, min(origins.values())),)
+    bad = tuple(_refuse_word(site, word, origins[word]) for word in words if _is_bad(word))
     if bad:
         return None, bad
     text = f'{HEADER}GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(words)}"\n'
-    origins = tuple(sorted(set(words.values())))
-    return Artifact(PATH, ArtifactKind.COMMAND_LINE, text, 0o644, origins), ()
-
-
-def _words(host_class: HostClass) -> Iterator[tuple[str, Span]]:
-    """Return the words in order: the kernel's own, then those of built-in modules."""
-    for setting in host_class.settings:
-        yield setting.token, setting.origin
-    for option in host_class.module_settings:
-        if host_class.facts.modules.get(option.module) == "builtin":
-            yield f"{option.module}.{option.parameter}={option.value}", option.origin
+    sources = tuple(sorted(set(origins.values())))
+    return Artifact(DROP_IN, ArtifactKind.COMMAND_LINE, text, 0o644, sources), ()
 
 
 def _is_bad(word: str) -> bool:

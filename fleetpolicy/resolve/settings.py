@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.model.commandline import FOLLOWS
 from fleetpolicy.model.fleet import ModuleSetting, OptOut, OptOutMechanism, Setting
 from fleetpolicy.model.profiles import DriverProfileSpec
 from fleetpolicy.model.scalars import canonical_module
@@ -14,7 +15,9 @@ from fleetpolicy.resolve.kernel_rules import (
     UNKNOWN_MODULE,
     UNKNOWN_PARAMETER,
 )
+from fleetpolicy.resolve.parameters import check_parameter
 from fleetpolicy.resolve.situation import Situation
+from fleetpolicy.simcore.boot.cmdline import canonical
 
 _FORMS = {
     "bool": (re.compile(r"[01NYny]"), "a boolean", 'write "Y" or "N"'),
@@ -26,15 +29,12 @@ _FORMS = {
 def collect_settings(
     situation: Situation, opt_out: OptOut | None
 ) -> tuple[tuple[Setting, ...], tuple[Diagnostic, ...]]:
-    """Return the command line's words, the opt-out's last, and what contradicts it."""
-    fleet = situation.policy.fleet
-    settings = [
-        Setting(item.name, item.value, fleet.span_of(item.path))
-        for item in situation.defaults.parameters
-    ]
+    """Return the command line's words, the opt-out's last, and what is wrong with them."""
+    settings = _settings(situation)
+    unknown = tuple(_check_words(situation))
     where = {item.name: item.path[:-1] for item in situation.defaults.parameters}
     if opt_out is None or opt_out.mechanism is not OptOutMechanism.CMDLINE:
-        return tuple(settings), ()
+        return settings, unknown
     name, _, value = opt_out.detail.partition("=")
     findings = tuple(
         situation.find(
@@ -47,12 +47,45 @@ def collect_settings(
         if _is_same(setting.name, name) and setting.value != value
     )
     kept = (setting for setting in settings if not _is_same(setting.name, name))
-    return (*kept, Setting(name, value, opt_out.origin)), findings
+    return (*kept, Setting(name, value, opt_out.origin)), (*unknown, *findings)
+
+
+def _settings(situation: Situation) -> tuple[Setting, ...]:
+    """Return the words that the defaults ask for, each with what it is about."""
+    known = situation.policy.parameters
+    settings: list[Setting] = []
+    last: dict[str, str] = {}
+    for item in situation.defaults.parameters:
+        name = canonical(item.name)
+        entry = known.get(name)
+        settings.append(
+            Setting(
+                item.name,
+                item.value,
+                situation.policy.fleet.span_of(item.path),
+                is_repeatable=entry is not None and entry.repeatable,
+                led_by=last.get(FOLLOWS.get(name, ""), ""),
+            )
+        )
+        last[name] = item.value
+    return tuple(settings)
+
+
+def _check_words(situation: Situation) -> Iterator[Diagnostic]:
+    """Find words that the kernel, or the module that they are for, would not take."""
+    for item in situation.defaults.parameters:
+        module, _, parameter = item.name.partition(".")
+        located = situation.policy.drivers.get(canonical_module(module)) if parameter else None
+        if located is None:
+            yield from check_parameter(situation, item)
+        else:
+            own = DefaultParameter(canonical(parameter), item.value, item.path)
+            yield from _check_parameters(situation, located.model.spec, [own])
 
 
 def _is_same(name: str, other: str) -> bool:
     """Tell whether the kernel takes two parameters for one: dash and underscore are alike."""
-    return name.replace("-", "_") == other.replace("-", "_")
+    return canonical(name) == canonical(other)
 
 
 def collect_module_settings(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from fleetpolicy.model.commandline import kernel_tokens
 from fleetpolicy.model.profiles import DriverProfileSpec
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.model.runtime import kernel_tokens
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.scaffold.wording import few
 

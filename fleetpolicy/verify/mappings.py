@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.model.commandline import is_met, kernel_tokens
 from fleetpolicy.model.fleet import (
     Assignment,
     HostClass,
     Kernel,
     OptOut,
     OptOutMechanism,
+    Setting,
     VfioDriver,
 )
 from fleetpolicy.model.mapping import map_region, wanted_stage2
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord, PciDevice
 from fleetpolicy.model.regions import list_device_regions
-from fleetpolicy.model.runtime import kernel_tokens
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.verify.rules import MAPPING_NOT_AS_DECLARED
 from fleetpolicy.verify.subject import subject_of
@@ -68,8 +69,9 @@ def observed_kernel(
     """Return what the running kernel does: an opt-out counts only if it was booted with."""
     if opt_out is None or opt_out.mechanism is not OptOutMechanism.CMDLINE:
         return kernel
-    words = {token.text for token in kernel_tokens(record.state.command_line)}
-    if opt_out.detail in words:
+    name, _, value = opt_out.detail.partition("=")
+    word = Setting(name, value, opt_out.origin)
+    if is_met(word, kernel_tokens(record.state.command_line)):
         return kernel
     consents = known.gives_normal_nc(kernel.profile)
     return replace(kernel, behaviour=replace(kernel.behaviour, normal_nc_by_consent=consents))

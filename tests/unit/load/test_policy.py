@@ -176,12 +176,12 @@ def test_header_that_is_wrong_is_told_beside_the_rest(tmp_path: Path) -> None:
         (
             "p.yaml:5:7: unknown-kind: kind is 'Pod'; fix: write one of FleetPolicy, DevicePolicy, "
             "Guest, KernelProfile, DriverProfile, DeviceProfile, PlatformProfile, "
-            "Rollout, Exception"
+            "ParameterProfile, Rollout, Exception"
         ),
         (
             "p.yaml:7:1: not-a-policy-document: it has no kind; fix: add kind, one of FleetPolicy, "
             "DevicePolicy, Guest, KernelProfile, DriverProfile, DeviceProfile, PlatformProfile, "
-            "Rollout, Exception"
+            "ParameterProfile, Rollout, Exception"
         ),
         (
             "p.yaml:7:13: unknown-api-version: apiVersion is 'v2', and this tool reads "

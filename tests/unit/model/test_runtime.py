@@ -58,8 +58,8 @@ def test_unmet_of_an_earlier_other_value_is_nothing() -> None:
 def test_unmet_of_a_repeatable_parameter_wants_one_of_its_values() -> None:
     state = make_state(command_line="console=ttyAMA0 console=tty0")
 
-    assert said(state, Setting("console", "ttyAMA0", POLICY)) == []
-    assert said(state, Setting("console", "ttyS0", POLICY)) == [
+    assert said(state, Setting("console", "ttyAMA0", POLICY, is_repeatable=True)) == []
+    assert said(state, Setting("console", "ttyS0", POLICY, is_repeatable=True)) == [
         "kernel command line: console is absent, wanted console=ttyS0"
     ]
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 import pytest
 
 from fleetpolicy.diagnostics import Diagnostic, Span
+from fleetpolicy.load.policy import CATALOGUE
+from fleetpolicy.load.source import parse_source
 from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.inventory import Inventory, InventoryHost
+from fleetpolicy.model.parameters import ParameterEntry, ParameterProfile
 from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.profiles import (
@@ -49,6 +53,19 @@ def locate(model: type[Document], name: str, spec: Tree) -> Located[Document]:
         return Span("#".join((name, ".".join(str(step) for step in path))))
 
     return Located(model.model_validate(tree), span_of)
+
+
+@cache
+def shipped_parameters() -> dict[str, ParameterEntry]:
+    """Return the catalogue's parameters of the kernel command line."""
+    text = (CATALOGUE / "parameters.yaml").read_bytes()
+    documents = parse_source(text, "parameters.yaml").documents
+    profiles = (ParameterProfile.model_validate(document.data) for document in documents)
+    return {
+        canonical_module(name): entry
+        for profile in profiles
+        for name, entry in profile.spec.parameters.items()
+    }
 
 
 def pci(address: str, identity: str, device_class: str, group: int | None, **more: Any) -> Tree:
@@ -219,6 +236,7 @@ class Site:
             devices={identity: item for item in devices for identity in item.model.spec.ids},
             platforms=tuple(locate(PlatformProfile, *item) for item in PLATFORMS.items()),
             revision="r1",
+            parameters=shipped_parameters(),
         )
 
     def inventory(self) -> Inventory:

@@ -42,7 +42,7 @@ def test_last_override_wins_value_by_value(site: Make) -> None:
         },
         {
             "hosts": {"labels": {"rack": "7"}},
-            "kernel": {"parameters": {"iommu-strict": "1", "iommu.strict": "1"}},
+            "kernel": {"parameters": {"rcu-nocbs": "1", "iommu.strict": "1"}},
             "modules": {"vfio-pci": {"ids": "b"}},
         },
         {"hosts": {"pattern": "other"}, "memoryMapping": {"default": "trapped"}},
@@ -64,7 +64,7 @@ def test_last_override_wins_value_by_value(site: Make) -> None:
         ("iommu.strict=1", "fleet#spec.overrides.1.kernel.parameters.iommu.strict"),
         ("ro", "fleet#spec.kernel.parameters.ro"),
         ("quiet", "fleet#spec.overrides.0.kernel.parameters.quiet"),
-        ("iommu-strict=1", "fleet#spec.overrides.1.kernel.parameters.iommu-strict"),
+        ("rcu-nocbs=1", "fleet#spec.overrides.1.kernel.parameters.rcu-nocbs"),
     ]
     assert [(item.parameter, item.value, str(item.origin)) for item in found.module_settings] == [
         ("disable_idle_d3", "Y", "fleet#spec.modules.vfio-pci.disable_idle_d3"),
