@@ -112,6 +112,7 @@ class Waiver:
         name: Of the Exception.
         until: The day on which it ends, such as 2027-03-01.
         span: Its place.
+        rules: Ids of the rules that it silences.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Waiver:
     owner: str
     reason: str
     span: Span
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,15 @@ def _verify_flags(verb: ArgumentParser) -> None:
 
 
 def _explain_flags(verb: ArgumentParser) -> None:
-    verb.add_argument("what", metavar="RULE|HOST")
-    verb.add_argument("detail", nargs="?", default="", metavar="DEVICE|ARG")
+    verb.add_argument(
+        "what", metavar="RULE|HOST|rollout|exceptions",
+        help="such as FP203, gh-01; rollout tells which hosts are in which wave, exceptions what "
+        "is silenced",
+    )  # fmt: skip
+    verb.add_argument(
+        "detail", nargs="?", default="", metavar="DEVICE|ARG",
+        help="of a host: a PCI address, or a kernel argument, module parameter, path or element",
+    )  # fmt: skip
 
 
 def _facts_flags(verb: ArgumentParser) -> None:
@@ -264,7 +271,7 @@ _VERBS: dict[str, _Verb] = {
                _fleet_flags, _fork_flag),
     "drift": ("Find what changed since the last apply", "drift", "drift", _exit_flag, _fleet_flags,
               _fork_flag),
-    "explain": ("Explain a rule, or what caused a setting of a host", "explain", "explain",
+    "explain": ("Explain a rule, a host, a rollout or what is silenced", "explain", "explain",
                 _explain_flags, *_ON_HOSTS),
     "prove": ("Prove the core's invariants, over everything or over a fleet", "prove", "prove",
               _prove_flags, *_ON_HOSTS),

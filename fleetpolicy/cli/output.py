@@ -20,8 +20,8 @@ from fleetpolicy.diagnostics import (
 )
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.report.colour import PLAIN, Palette
-from fleetpolicy.report.document import findings_document, silenced_document
-from fleetpolicy.report.findings import count_findings, write_findings, write_silenced
+from fleetpolicy.report.document import exceptions_document, findings_document, silenced_document
+from fleetpolicy.report.findings import count_findings, write_findings, write_idle, write_silenced
 from fleetpolicy.report.product import Product
 
 _RESULTS = {
@@ -88,7 +88,8 @@ class Output:
         waived = silenced(found, self.profile)
         whole = replace(
             product,
-            parts=lambda: {**product.parts(), **self._silenced_parts(waived)},
+            text=lambda palette: product.text(palette) + _idle_text(product, waived, palette),
+            parts=lambda: {**product.parts(), **self._waived_parts(product, waived)},
             silenced=waived,
             findings=spoken(product.findings, self.profile),
             drift=spoken(product.drift, self.profile),
@@ -106,8 +107,14 @@ class Output:
             if failure:
                 self.unwritten.append(failure)
 
-    def _silenced_parts(self, waived: tuple[Diagnostic, ...]) -> dict[str, object]:
-        return {"silenced": silenced_document(waived, self.profile)} if waived else {}
+    def _waived_parts(self, product: Product, waived: tuple[Diagnostic, ...]) -> dict[str, object]:
+        """Return what exceptions silence, and those in force, as parts of a document."""
+        parts: dict[str, object] = {}
+        if waived:
+            parts["silenced"] = silenced_document(waived, self.profile)
+        if waived or product.in_force is not None:
+            parts["exceptions"] = exceptions_document(product.in_force or (), waived)
+        return parts
 
     def close(self, status: ExitStatus) -> ExitStatus:
         """Tell on standard error what could not be written; return the status that the run has."""
@@ -162,6 +169,12 @@ class Output:
         if not self.quiet:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
+
+
+def _idle_text(product: Product, waived: tuple[Diagnostic, ...], palette: Palette) -> str:
+    """Return a line per exception in force that no line of a silenced finding tells of."""
+    told = {item.waiver for item in waived}
+    return write_idle((item for item in product.in_force or () if item not in told), palette)
 
 
 def _wants_colour(choice: str) -> bool:

@@ -1,7 +1,7 @@
 """Compare two revisions of a fleet, and two looks at its hosts."""
 
 from fleetpolicy.compare.facts import compare_facts
-from fleetpolicy.compare.findings import subtract
+from fleetpolicy.compare.findings import intersect, subtract
 from fleetpolicy.compare.radius import group_changes, list_moves
 from fleetpolicy.diagnostics import Profile
 from fleetpolicy.model.radius import Radius, Side
@@ -31,7 +31,9 @@ def compare_sides(
         groups=group_changes(before, after),
         entering=entering,
         leaving=leaving,
-        new=subtract(after.findings, before.findings),
-        gone=subtract(before.findings, after.findings),
+        new=subtract(after.findings, (*before.findings, *before.silenced)),
+        gone=subtract(before.findings, (*after.findings, *after.silenced)),
+        silenced=subtract(after.silenced, before.silenced),
+        unsilenced=intersect(subtract(after.findings, before.findings), before.silenced),
         other_facts=tuple(sorted(other_facts)),
     )

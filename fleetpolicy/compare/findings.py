@@ -1,4 +1,4 @@
-"""Find the findings that only one of two sides has."""
+"""Find the findings that only one of two sides has, or that both have."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -30,6 +30,16 @@ def subtract(these: Iterable[Diagnostic], those: Iterable[Diagnostic]) -> tuple[
     )
 
 
+def intersect(these: Iterable[Diagnostic], those: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return the findings that others have too, each with the hosts that both name."""
+    others = _by_key(those)
+    return tuple(
+        found
+        for key, item in _by_key(these).items()
+        if (found := _common(item, others.get(key))) is not None
+    )
+
+
 def _by_key(findings: Iterable[Diagnostic]) -> Mapping[_Key, _Found]:
     found: dict[_Key, _Found] = {}
     for item in sorted(findings, key=lambda item: item.order):
@@ -48,8 +58,18 @@ def _remainder(item: _Found, other: _Found | None) -> Diagnostic | None:
         left = item.hosts - other.hosts
         if not left:
             return None
-    if not left:
-        return item.finding
-    first, *others = sorted(left)
-    subject = replace(item.finding.subject, host=first, others=tuple(others))
-    return replace(item.finding, subject=subject)
+    return _about(item.finding, left)
+
+
+def _common(item: _Found, other: _Found | None) -> Diagnostic | None:
+    """Return a finding with the hosts that both sides have; None where there are none."""
+    if other is None or (item.hosts and not item.hosts & other.hosts):
+        return None
+    return _about(item.finding, item.hosts & other.hosts)
+
+
+def _about(finding: Diagnostic, hosts: set[str]) -> Diagnostic:
+    if not hosts:
+        return finding
+    first, *others = sorted(hosts)
+    return replace(finding, subject=replace(finding.subject, host=first, others=tuple(others)))

@@ -33,6 +33,7 @@ class Side:
         names: The hosts of its inventory that --limit leaves, whether worked out or not.
         facts: Host to the key of the facts that it was judged by.
         findings: Those of every stage, as far as the profile lets them through.
+        silenced: Those among them that an Exception silences; `findings` is without them.
     """
 
     fleet: Fleet
@@ -41,6 +42,7 @@ class Side:
     names: frozenset[str]
     facts: Mapping[str, bytes]
     findings: tuple[Diagnostic, ...]
+    silenced: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class Radius:
         groups: The biggest first.
         new: Findings that the revision does not have.
         gone: Findings that the revision alone has.
+        silenced: Findings that an Exception silences, and did not in the revision.
+        unsilenced: Findings that an Exception silenced in the revision, and does no more.
         other_facts: Hosts that the two sides judge by different facts, sorted.
         is_broken: Whether the revision's own policy or inventory cannot be loaded.
     """
@@ -134,8 +138,11 @@ class Radius:
     gone: tuple[Diagnostic, ...]
     other_facts: tuple[str, ...]
     is_broken: bool = False
+    silenced: tuple[Diagnostic, ...] = ()
+    unsilenced: tuple[Diagnostic, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes for anybody."""
-        return not (self.groups or self.entering or self.leaving or self.new or self.gone)
+        changes = (self.groups, self.entering, self.leaving, self.new, self.gone)
+        return not any((*changes, self.silenced, self.unsilenced))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleetpolicy.compare import compare_sides
-from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, spoken
+from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, silenced, spoken
 from fleetpolicy.load import load_records, load_settings
 from fleetpolicy.model.artifact import Rendering
 from fleetpolicy.model.fleet import Fleet
@@ -133,6 +133,7 @@ def _side(work: Work, request: Request, names: frozenset[str]) -> Side:
         names=names,
         facts={name: record.facts_key for name, record in work.records.items()},
         findings=spoken(work.findings, request.profile),
+        silenced=silenced(work.findings, request.profile),
     )
 
 
@@ -153,4 +154,8 @@ def _as_shown(side: Side, mirrored: Mirror, revision: Revision) -> Side:
         why, fix = item.why.replace(there, here), item.fix.replace(there, here)
         return replace(item, span=span, why=why, fix=fix)
 
-    return replace(side, findings=tuple(show(item) for item in side.findings))
+    return replace(
+        side,
+        findings=tuple(show(item) for item in side.findings),
+        silenced=tuple(show(item) for item in side.silenced),
+    )

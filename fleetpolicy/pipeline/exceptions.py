@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from difflib import get_close_matches
 
-from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.diagnostics import Diagnostic, Waiver
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.policyset import Located, PolicySet
@@ -31,6 +31,18 @@ def check_exceptions(policy: PolicySet, today: date) -> tuple[Diagnostic, ...]:
 def ended(policy: PolicySet, today: date) -> tuple[Located[PolicyException], ...]:
     """Return the exceptions that silence nothing any more."""
     return tuple(item for item in policy.exceptions if item.model.spec.until <= today)
+
+
+def in_force(policy: PolicySet, today: date) -> tuple[Waiver, ...]:
+    """Return the exceptions that have not ended, sorted by name."""
+    gone = ended(policy, today)
+    return tuple(waiver_of(item) for item in policy.exceptions if item not in gone)
+
+
+def waiver_of(located: Located[PolicyException]) -> Waiver:
+    """Return what an exception says to the findings that it silences."""
+    spec, name = located.model.spec, located.model.metadata.name
+    return Waiver(name, spec.expires, spec.owner, spec.reason, located.span, spec.rules)
 
 
 def _check_rules(located: Located[PolicyException]) -> Iterator[Diagnostic]:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from fleetpolicy.diagnostics import Diagnostic, Rule, Waiver
+from fleetpolicy.diagnostics import Diagnostic, Rule
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.model.policyset import Located
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.pipeline.exceptions import ended
+from fleetpolicy.pipeline.exceptions import ended, waiver_of
 from fleetpolicy.pipeline.loading import Loaded
 from fleetpolicy.pipeline.rules import EXCEPTION_IDLE, all_rules
 from fleetpolicy.resolve.claims import fits
@@ -101,9 +101,7 @@ def _apply(
 ) -> list[Diagnostic]:
     spec = located.model.spec
     hosts = _hosts_of(located, scene)
-    waiver = Waiver(
-        located.model.metadata.name, spec.expires, spec.owner, spec.reason, located.span
-    )
+    waiver = waiver_of(located)
     applied: list[Diagnostic] = []
     for item in findings:
         if item.waiver or not item.rule.waivable or item.rule.id not in spec.rules:

@@ -1,9 +1,10 @@
 """Write JSON documents: versioned, sorted, one shape for every verb."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 
-from fleetpolicy.diagnostics import Diagnostic, Profile, spoken
+from fleetpolicy.diagnostics import Diagnostic, Profile, Waiver, spoken
 from fleetpolicy.report.findings import group_findings
 from fleetpolicy.report.product import Product
 
@@ -30,6 +31,31 @@ def write_json(product: Product) -> str:
 def findings_document(findings: Iterable[Diagnostic], profile: Profile) -> list[dict[str, object]]:
     """Return findings as plain data, equal ones of many hosts in one entry."""
     return [_finding(item, profile) for item in group_findings(spoken(tuple(findings), profile))]
+
+
+def exceptions_document(
+    in_force: Iterable[Waiver], findings: Iterable[Diagnostic]
+) -> list[dict[str, object]]:
+    """Return exceptions as plain data, each with the number of findings that it silences.
+
+    Args:
+        in_force: Those that have not ended.
+        findings: Silenced ones.
+    """
+    counts = Counter(item.waiver for item in group_findings(findings))
+    waivers = dict.fromkeys(in_force, 0) | {item: n for item, n in counts.items() if item}
+    return [
+        {
+            "name": item.name,
+            "rules": list(item.rules),
+            "until": item.until,
+            "owner": item.owner,
+            "reason": item.reason,
+            "place": str(item.span),
+            "silences": number,
+        }
+        for item, number in sorted(waivers.items(), key=lambda pair: pair[0].name)
+    ]
 
 
 def silenced_document(findings: Iterable[Diagnostic], profile: Profile) -> list[dict[str, object]]:

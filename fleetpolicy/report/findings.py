@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from fleetpolicy.diagnostics import Diagnostic, Profile, Severity, Subject
+from fleetpolicy.diagnostics import Diagnostic, Profile, Severity, Subject, Waiver
 from fleetpolicy.report.colour import PLAIN, Palette
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -61,6 +61,19 @@ def write_silenced(findings: Iterable[Diagnostic], palette: Palette = PLAIN) -> 
             said += f"{waiver.name} until {waiver.until} ({waiver.owner}, {waiver.reason})"
             lines.append(palette.paint(said, "dim") + "\n")
     return "".join(lines)
+
+
+def write_idle(waivers: Iterable[Waiver], palette: Palette = PLAIN) -> str:
+    """Return a line per Exception that is in force and silences nothing of what is told."""
+    return "".join(
+        palette.paint(
+            f"{item.span}: Exception {item.name} is in force until {item.until} "
+            f"({item.owner}, {item.reason}); nothing is silenced by it here",
+            "dim",
+        )
+        + "\n"
+        for item in waivers
+    )
 
 
 def _indent(text: str) -> str:

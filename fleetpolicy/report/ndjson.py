@@ -10,6 +10,7 @@ _SINGULARS = {
     "hosts": "host",
     "checks": "check",
     "files": "file",
+    "exceptions": "exception",
     "reasons": "reason",
 }
 

@@ -32,6 +32,7 @@ class Product:
         findings: What is wrong, sorted.
         drift: What changed since the last apply, sorted.
         silenced: Findings of either kind that an Exception silences, sorted.
+        in_force: Exceptions that have not ended, sorted; None where no policy was read.
         hosts: Those that were judged, sorted.
         files: Those that were judged, sorted.
         checks: Those that ran.
@@ -51,6 +52,7 @@ class Product:
     findings: tuple[Diagnostic, ...] = ()
     drift: tuple[Diagnostic, ...] = ()
     silenced: tuple[Diagnostic, ...] = ()
+    in_force: tuple[Waiver, ...] | None = None
     hosts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()

@@ -10,8 +10,13 @@ from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.radius import ArtifactChange, ChangeGroup, MappingChange, Move, Radius, Shift
 from fleetpolicy.model.simulation import RegionMapping
 from fleetpolicy.report.colour import PLAIN, Palette
-from fleetpolicy.report.document import findings_document
-from fleetpolicy.report.findings import count_findings, describe_hosts, write_findings
+from fleetpolicy.report.findings import (
+    count_findings,
+    describe_hosts,
+    group_findings,
+    write_findings,
+    write_silenced,
+)
 from fleetpolicy.report.table import write_table
 
 SHOWN_GROUPS = 25
@@ -45,6 +50,10 @@ def write_radius(radius: Radius, palette: Palette = PLAIN, *, verbose: bool = Fa
     blocks += _findings("new findings", radius, radius.new, palette, verbose=verbose)
     gone = f"findings that are gone, at their places in {radius.revision}"
     blocks += _findings(gone, radius, radius.gone, palette, verbose=verbose)
+    blocks += _findings(
+        "findings that are no longer silenced", radius, radius.unsilenced, palette, verbose=verbose
+    )
+    blocks += _silenced(radius, palette)
     return "\n".join((*blocks, summarise_radius(radius)))
 
 
@@ -168,6 +177,14 @@ def _findings(
     return [head + write_findings(shown, radius.profile, palette)]
 
 
+def _silenced(radius: Radius, palette: Palette) -> list[str]:
+    if not radius.silenced:
+        return []
+    count = amount(len(group_findings(radius.silenced)), "finding")
+    head = palette.paint("newly silenced", "bold") + f": {count}\n"
+    return [head + write_silenced(radius.silenced, palette)]
+
+
 def summarise_radius(radius: Radius) -> str:
     """Return the difference in a few lines, each with one thing to know."""
     changing = sum(len(group.hosts) for group in radius.groups)
@@ -189,15 +206,25 @@ def summarise_radius(radius: Radius) -> str:
     entering, leaving = (sum(len(move.hosts) for move in moves) for moves in _sides(radius))
     if entering or leaving:
         lines.append(f"Hosts: {entering} enter, {leaving} leave.")
-    if radius.new or radius.gone:
-        counted = ((radius.new, "new"), (radius.gone, "gone"))
-        counts = (
-            f"{count_findings(found, radius.profile)} {what}" for found, what in counted if found
-        )
+    counts = tuple(_count_findings(radius))
+    if counts:
         lines.append(f"Findings: {'; '.join(counts)}.")
     if radius.other_facts:
         lines.append(f"Facts differ too, on {_hosts(len(radius.other_facts))}.")
     return "".join(line + "\n" for line in lines)
+
+
+def _count_findings(radius: Radius) -> Iterator[str]:
+    counted = (
+        (radius.new, "new"),
+        (radius.gone, "gone"),
+        (radius.unsilenced, "no longer silenced"),
+    )
+    for found, what in counted:
+        if found:
+            yield f"{count_findings(found, radius.profile)} {what}"
+    if radius.silenced:
+        yield f"{len(group_findings(radius.silenced))} newly silenced"
 
 
 def _hosts(number: int) -> str:
@@ -215,64 +242,3 @@ def count_shifts(radius: Radius) -> Mapping[Shift, int]:
         for shift in {item.shift for item in group.mappings}:
             counts[shift] += len(group.hosts)
     return {shift: number for shift, number in counts.items() if number}
-
-
-def radius_document(radius: Radius) -> dict[str, object]:
-    """Return the difference as plain data."""
-    return {
-        "against": {"revision": radius.revision, "commit": radius.commit},
-        "isBroken": radius.is_broken,
-        "hosts": {
-            "total": radius.total,
-            "changing": sum(len(group.hosts) for group in radius.groups),
-            "rebooting": sum(len(group.hosts) for group in radius.groups if group.reboots),
-            "otherFacts": list(radius.other_facts),
-        },
-        "mappings": {shift.value: number for shift, number in count_shifts(radius).items()},
-        "groups": [_group_document(group) for group in radius.groups],
-        "entering": [{"hosts": list(move.hosts), "why": move.why} for move in radius.entering],
-        "leaving": [{"hosts": list(move.hosts), "why": move.why} for move in radius.leaving],
-        "newFindings": findings_document(radius.new, radius.profile),
-        "goneFindings": findings_document(radius.gone, radius.profile),
-    }
-
-
-def _group_document(group: ChangeGroup) -> dict[str, object]:
-    return {
-        "hosts": list(group.hosts),
-        "artifacts": [
-            {
-                "verb": item.verb.value,
-                "path": item.path,
-                "kind": item.kind.value,
-                "name": item.name,
-                "difference": list_difference(item),
-                "origins": [str(origin) for origin in item.origins],
-            }
-            for item in group.artifacts
-        ],
-        "mappings": [
-            {
-                "device": item.device,
-                "id": item.id,
-                "region": item.region,
-                "before": _mapping_document(item.before),
-                "after": _mapping_document(item.after),
-                "shift": item.shift.value,
-            }
-            for item in group.mappings
-        ],
-        "reboots": group.reboots,
-        "bootKinds": list(group.boot_kinds),
-        "guestsOff": {host: list(names) for host, names in group.guests_off.items()},
-    }
-
-
-def _mapping_document(mapping: RegionMapping | None) -> dict[str, object] | None:
-    if mapping is None:
-        return None
-    return {
-        "vmm": mapping.vmm,
-        "stage2": mapping.stage2,
-        "reachable": list(mapping.reachable),
-    }

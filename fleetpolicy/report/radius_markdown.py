@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.radius import ArtifactChange, ChangeGroup, MappingChange, Radius
 from fleetpolicy.report.findings import describe_subject, group_findings
 from fleetpolicy.report.markup import Section, block, code, escape, fold, open_table, row
+from fleetpolicy.report.product import say_waiver
 from fleetpolicy.report.radius import (
     arrow,
     describe_guests,
@@ -30,7 +32,7 @@ def radius_sections(radius: Radius) -> Iterator[Section]:
     yield _mappings(radius.groups)
     yield _moves(radius)
     yield _differences(radius.groups)
-    yield _gone(radius)
+    yield from _judgements(radius)
 
 
 def _hosts(groups: Iterable[ChangeGroup]) -> Section:
@@ -124,7 +126,18 @@ def _difference(change: ArtifactChange, hosts: list[str]) -> str:
     return fold(title, block(because + "\n".join(lines), "diff"))
 
 
-def _gone(radius: Radius) -> Section:
+def _judgements(radius: Radius) -> Iterator[Section]:
+    yield _findings(radius, radius.gone, "findings that are gone", "Findings gone")
+    yield _findings(
+        radius,
+        radius.unsilenced,
+        "findings that are no longer silenced",
+        "Findings no longer silenced",
+    )
+    yield _silenced(radius)
+
+
+def _findings(radius: Radius, found: tuple[Diagnostic, ...], noun: str, title: str) -> Section:
     rows = tuple(
         row(
             (
@@ -134,7 +147,23 @@ def _gone(radius: Radius) -> Section:
                 escape(item.why.partition("\n")[0]),
             )
         )
-        for item in group_findings(radius.gone)
+        for item in group_findings(found)
     )
     header = ("severity", "rule", "about", "why")
-    return Section("findings that are gone", f"### Findings gone\n\n{open_table(header)}", rows)
+    return Section(noun, f"### {title}\n\n{open_table(header)}", rows)
+
+
+def _silenced(radius: Radius) -> Section:
+    rows = tuple(
+        row(
+            (
+                escape(f"{item.rule.id} {item.rule.name}"),
+                escape(describe_subject(item.subject)),
+                escape(say_waiver(item.waiver)),
+            )
+        )
+        for item in group_findings(radius.silenced)
+        if item.waiver
+    )
+    opening = f"### Findings newly silenced\n\n{open_table(('rule', 'about', 'silenced by'))}"
+    return Section("findings that are newly silenced", opening, rows)

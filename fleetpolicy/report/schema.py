@@ -54,6 +54,11 @@ _EXCEPTION = {
     "reason": _TEXT,
     "place": _said("Path, line and column."),
 }
+_IN_FORCE = {
+    **_EXCEPTION,
+    "rules": _said("Ids of the rules that it may silence.", _TEXTS),
+    "silences": _said("Findings of this document that it silences.", _COUNT),
+}
 _ACTION = {
     "verb": {"enum": ["create", "change", "remove"]},
     "path": _TEXT,
@@ -129,6 +134,8 @@ _RADIUS = {
     "leaving": _list_of("Move"),
     "newFindings": _list_of("Finding"),
     "goneFindings": _list_of("Finding"),
+    "silencedFindings": _list_of("SilencedFinding"),
+    "unsilencedFindings": _list_of("Finding"),
 }
 _DEFINITIONS = {
     "Finding": _object("One thing that is wrong, on every host that has it alike.", _FINDING),
@@ -136,6 +143,7 @@ _DEFINITIONS = {
         "A finding that an Exception silences.",
         {**_FINDING, "exception": _object("Who answers for it, and until when.", _EXCEPTION)},
     ),
+    "ExceptionInForce": _object("An Exception that has not ended.", _IN_FORCE),
     "Action": _object("One change of one file or domain.", _ACTION),
     "PlannedHost": _object("What an apply would do to a host.", _PLANNED),
     "Region": _object("What guests get for one region of a device.", _REGION),
@@ -160,6 +168,10 @@ _LISTS = {
     "findings": _list_of("Finding"),
     "drift": _list_of("Finding"),
     "silenced": _list_of("SilencedFinding"),
+    "exceptions": _said(
+        "Exceptions that have not ended; absent where no policy could be read.",
+        _list_of("ExceptionInForce"),
+    ),
     "checks": _list_of("Check"),
     "radius": {"$ref": "#/$defs/Radius"},
 }
@@ -169,12 +181,18 @@ _PLAN_BODY = {
 }
 _BODIES: dict[str, tuple[tuple[str, ...], _Schema]] = {
     "validate": (("ok", "invalid"), {"findings": True}),
-    "simulate": (("ok",), {"hosts": _list_of("SimulatedHost"), "findings": True}),
+    "simulate": (
+        ("ok",),
+        {"hosts": _list_of("SimulatedHost"), "findings": True},
+    ),
     "plan": (
         ("no-op", "changes"),
         {**_PLAN_BODY, "hosts": _list_of("PlannedHost"), "findings": True},
     ),
-    "plan --against": (("no-op", "changes", "invalid"), {"radius": True, "findings": True}),
+    "plan --against": (
+        ("no-op", "changes", "invalid"),
+        {"radius": True, "findings": True},
+    ),
     "show": (("no-op", "changes"), {**_PLAN_BODY, "hosts": _list_of("PlannedHost")}),
     "verify": (("ok",), {"checks": True, "findings": True}),
     "drift": (("no-op", "drift"), {"drift": True, "findings": True}),
@@ -183,6 +201,7 @@ _LINES = {
     "finding": "Finding",
     "drift": "Finding",
     "silenced": "SilencedFinding",
+    "exception": "ExceptionInForce",
     "check": "Check",
 }
 

@@ -15,6 +15,7 @@ from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Sp
 from fleetpolicy.model.plan import Deployment, Plan
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.pipeline.applying import apply_plan, check_fresh, read_plan
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import Loaded, Looked, load, look, narrow
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import NOT_APPROVED, PLAN_STALE
@@ -224,6 +225,7 @@ def _product(
             **judged,
         },
         findings=findings,
+        in_force=in_force(ready.loaded.policy, ready.loaded.today),
         hosts=tuple(host.host for host in ready.plan.hosts),
         checks=verified.verification.checks if verified else (),
         plan=ready.plan,

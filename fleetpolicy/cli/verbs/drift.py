@@ -6,6 +6,7 @@ from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus
 from fleetpolicy.model.amounts import amount
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, look
 from fleetpolicy.pipeline.verifying import drift as find_drift
 from fleetpolicy.pipeline.work import Work
@@ -39,6 +40,7 @@ def drift(arguments: Namespace, output: Output) -> ExitStatus:
                 "findings": findings_document(work.findings, output.profile),
             },
             findings=work.findings,
+            in_force=in_force(loaded.policy, loaded.today),
             drift=found,
             hosts=tuple(sorted(looked.records)),
         )

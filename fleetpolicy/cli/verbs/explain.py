@@ -1,4 +1,4 @@
-"""Explain a rule, a host, a device on a host, or a setting of a host."""
+"""Explain a rule, a host or what it has, the rollouts, or the exceptions of a policy."""
 
 import re
 from argparse import Namespace
@@ -17,6 +17,8 @@ from fleetpolicy.pipeline.explaining import (
     explain_rule,
     explain_setting,
 )
+from fleetpolicy.pipeline.explaining_exceptions import explain_exceptions
+from fleetpolicy.pipeline.explaining_rollouts import explain_rollouts
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
 from fleetpolicy.pipeline.work import Work, work_out
@@ -32,15 +34,7 @@ def explain(arguments: Namespace, output: Output) -> ExitStatus:
         if not reasons:
             raise _unknown(Span("command line"), f"there is no rule {arguments.what}")
     else:
-        request = request_of(arguments, output)
-        loaded = load(request)
-        work = work_out(loaded, records_of(request, loaded))
-        host = choose_host(work, arguments.what, output.profile)
-        reasons = _about(work, host, arguments.detail)
-        if not reasons:
-            raise _unknown(
-                loaded.inventory.source, f"{host.name} has nothing called {arguments.detail}"
-            )
+        reasons = _explain_fleet(arguments, output)
     output.emit(
         "explain",
         "ok",
@@ -48,6 +42,28 @@ def explain(arguments: Namespace, output: Output) -> ExitStatus:
         {"reasons": [{"text": i.text, "origin": str(i.origin or "")} for i in reasons]},
     )
     return ExitStatus.DONE
+
+
+def _explain_fleet(arguments: Namespace, output: Output) -> tuple[Reason, ...]:
+    """Return the reasons behind something of a fleet; a host comes before the words for others.
+
+    Raises:
+        FleetPolicyError: There is no such thing.
+    """
+    request = request_of(arguments, output)
+    loaded = load(request)
+    is_host = arguments.what in loaded.inventory.names
+    if arguments.what == "rollout" and not is_host:
+        return explain_rollouts(loaded)
+    work = work_out(loaded, records_of(request, loaded))
+    if arguments.what == "exceptions" and not is_host:
+        return explain_exceptions(work, output.profile)
+    host = choose_host(work, arguments.what, output.profile)
+    reasons = _about(work, host, arguments.detail)
+    if not reasons:
+        why = f"{host.name} has nothing called {arguments.detail}"
+        raise _unknown(loaded.inventory.source, why)
+    return reasons
 
 
 def _about(work: Work, host: FleetHost, detail: str) -> tuple[Reason, ...]:

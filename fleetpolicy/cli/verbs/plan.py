@@ -9,13 +9,15 @@ from fleetpolicy.diagnostics import Diagnostic, ExitStatus
 from fleetpolicy.model.plan import Plan
 from fleetpolicy.pipeline.against import compare_with
 from fleetpolicy.pipeline.applying import read_plan, save_plan
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.work import plan_work, stop_at_errors, work_out
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.plan import plan_document, write_plan
 from fleetpolicy.report.product import Product
-from fleetpolicy.report.radius import radius_document, write_radius
+from fleetpolicy.report.radius import write_radius
+from fleetpolicy.report.radius_document import radius_document
 
 
 def plan(arguments: Namespace, output: Output) -> ExitStatus:
@@ -31,7 +33,10 @@ def plan(arguments: Namespace, output: Output) -> ExitStatus:
     if arguments.out:
         save_plan(made, arguments.out)
         output.progress(f"saved: apply exactly this with: fleetpolicy apply {arguments.out}")
-    product = product_of_plan(output, "plan", made, (*work.findings, *found))
+    product = replace(
+        product_of_plan(output, "plan", made, (*work.findings, *found)),
+        in_force=in_force(loaded.policy, loaded.today),
+    )
     if work.unseen:
         output.publish(replace(product, result="unreachable"))
         return ExitStatus.UNREACHABLE
@@ -56,6 +61,7 @@ def _plan_against(request: Request, arguments: Namespace, output: Output) -> Exi
                 "findings": findings_document(findings, output.profile),
             },
             findings=findings,
+            in_force=in_force(found.work.loaded.policy, found.work.loaded.today),
             radius=radius,
         )
     )

@@ -9,6 +9,7 @@ from fleetpolicy.cli.verbs.choice import choose_host
 from fleetpolicy.diagnostics import ExitStatus, silenced
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.artifact import Artifact
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
 from fleetpolicy.report.colour import Palette
@@ -52,6 +53,7 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
             ),
             lambda: parts,
             findings=told,
+            in_force=in_force(loaded.policy, loaded.today),
         )
     )
     return status

@@ -9,6 +9,7 @@ from fleetpolicy.cli.verbs.choice import check_device, choose_host
 from fleetpolicy.cli.verbs.verdict import judge_findings
 from fleetpolicy.diagnostics import ExitStatus
 from fleetpolicy.model.fleet import Fleet
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import work_out
 from fleetpolicy.report.document import findings_document
@@ -49,6 +50,7 @@ def simulate(arguments: Namespace, output: Output) -> ExitStatus:
                 "findings": findings_document(findings, output.profile),
             },
             findings=findings,
+            in_force=in_force(loaded.policy, loaded.today),
             hosts=tuple(item.name for item in fleet.hosts),
             tables=tabulate_mappings(fleet, work.simulation, device),
         )

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.verdict import judge_findings
-from fleetpolicy.diagnostics import Diagnostic, ExitStatus
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus, Waiver
 from fleetpolicy.model.amounts import amount
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.judged import files_of
-from fleetpolicy.pipeline.loading import load, load_policy, records_of
+from fleetpolicy.pipeline.loading import load, load_policy, records_of, today_of
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.product import Product
@@ -24,6 +25,7 @@ class _Judged:
     files: tuple[str, ...]
     hosts: tuple[str, ...] = ()
     unseen: tuple[Diagnostic, ...] = ()
+    in_force: tuple[Waiver, ...] = ()
 
 
 def validate(arguments: Namespace, output: Output) -> ExitStatus:
@@ -42,6 +44,7 @@ def validate(arguments: Namespace, output: Output) -> ExitStatus:
             lambda palette: output.findings_text(findings, palette) + closing,
             lambda: {"findings": findings_document(findings, output.profile)},
             findings=findings,
+            in_force=judged.in_force,
             hosts=judged.hosts,
             files=judged.files,
         )
@@ -54,7 +57,8 @@ def _judge(request: Request) -> _Judged:
         policy, findings = load_policy(request)
         policies = amount(len(policy.device_policies), "device policy", "device policies")
         scope = f"{policies} and {amount(len(policy.guests), 'guest')}, without hosts"
-        return _Judged(findings, scope, files_of(policy))
+        waivers = in_force(policy, today_of(request))
+        return _Judged(findings, scope, files_of(policy), in_force=waivers)
     from fleetpolicy.pipeline.work import work_out  # noqa: PLC0415 not needed for a policy alone
 
     loaded = load(request)
@@ -62,4 +66,5 @@ def _judge(request: Request) -> _Judged:
     hosts, kinds = amount(len(work.fleet.hosts), "host"), amount(len(work.fleet.classes), "kind")
     scope = f"{hosts} of {kinds} can have what the policy asks for"
     names = tuple(host.name for host in work.fleet.hosts)
-    return _Judged(work.findings, scope, files_of(loaded.policy), names, work.unseen)
+    waivers = in_force(loaded.policy, loaded.today)
+    return _Judged(work.findings, scope, files_of(loaded.policy), names, work.unseen, waivers)

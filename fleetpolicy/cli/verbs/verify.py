@@ -7,6 +7,7 @@ from pathlib import Path
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Profile, Span
+from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, look
 from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
 from fleetpolicy.pipeline.verifying import Verified
@@ -42,6 +43,7 @@ def verify(arguments: Namespace, output: Output) -> ExitStatus:
             text_of_verified(output, verified, verdict),
             lambda: document_of(verified, output.profile),
             findings=verified.findings,
+            in_force=in_force(loaded.policy, loaded.today),
             hosts=tuple(host.name for host in verified.work.fleet.hosts),
             checks=verified.verification.checks,
             plan=verified.plan,

@@ -78,3 +78,13 @@ def test_explain_of_a_device_says_which_policy_wins(
         "wins: DevicePolicy nvme-passthrough, priority 0",
         '    fleet/policies/devices.yaml:18:13: device: {class: "0108"}',
     ]
+
+
+@pytest.mark.ansible
+def test_rollout_and_exceptions_are_explained(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-i", fleet, "rollout"]) == 0
+    assert main(["explain", "-i", fleet, "exceptions"]) == 0
+
+    assert capsys.readouterr().out == ("the policy has no Rollout\nthe policy has no Exception\n")

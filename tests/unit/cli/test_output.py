@@ -244,3 +244,44 @@ def test_read_targets_of_a_folder_that_is_not_writable_says_so(tmp_path: Path) -
     assert [item.why for item in findings] == [
         f"--output json={tmp_path}/x.json: {tmp_path} is not writable"
     ]
+
+
+EXCEPTION = """---
+apiVersion: fleetpolicy/v1alpha1
+kind: Exception
+metadata: {name: vendor-answer}
+spec:
+  hosts: {}
+  rules: [FP302]
+  reason: The vendor's answer is due
+  owner: team-hw
+  expires: "2999-03-01"
+"""
+
+
+def test_exception_in_force_is_listed_though_it_silences_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "p.yaml"
+    head = "apiVersion: fleetpolicy/v1alpha1\nkind: FleetPolicy\nmetadata: {name: default}\n"
+    path.write_text(f"{head}spec: {{}}\n{EXCEPTION}")
+    out = tmp_path / "out.json"
+
+    assert main(["validate", str(path), "--output", "text", "--output", f"json={out}"]) == 0
+
+    assert capsys.readouterr().out == (
+        "ok: 0 device policies and 0 guests, without hosts\n"
+        f"{path}:6:1: Exception vendor-answer is in force until 2999-03-01 "
+        "(team-hw, The vendor's answer is due); nothing is silenced by it here\n"
+    )
+    assert json.loads(out.read_text())["exceptions"] == [
+        {
+            "name": "vendor-answer",
+            "rules": ["FP302"],
+            "until": "2999-03-01",
+            "owner": "team-hw",
+            "reason": "The vendor's answer is due",
+            "place": f"{path}:6:1",
+            "silences": 0,
+        }
+    ]

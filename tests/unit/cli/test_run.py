@@ -67,6 +67,7 @@ def test_validate_with_json_output_carries_version_and_result(
         "command": "validate",
         "result": "ok",
         "findings": [],
+        "exceptions": [],
     }
 
 

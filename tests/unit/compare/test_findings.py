@@ -1,4 +1,4 @@
-from fleetpolicy.compare.findings import subtract
+from fleetpolicy.compare.findings import intersect, subtract
 from fleetpolicy.diagnostics import Diagnostic, Rule, Severity, Span, Subject
 
 RULE = Rule("FP999", "some-rule", Severity.ERROR, "Something holds.", "a manual, 1.2")
@@ -43,3 +43,13 @@ def test_subtract_tells_findings_with_other_values_apart() -> None:
     assert [item.why for item in subtract([finding(why="it is 2")], [finding(why="it is 1")])] == [
         "it is 2"
     ]
+
+
+def test_intersect_keeps_what_both_sides_have_and_the_hosts_of_both() -> None:
+    these = [finding(hosts=("a", "b")), finding(why="it is 2"), finding(why="it is 3", hosts=())]
+    those = [finding(hosts=("b", "c")), finding(why="it is 2", hosts=("z",))]
+
+    (common,) = intersect(these, those)
+
+    assert (common.why, common.subject.host, common.subject.others) == ("it is odd", "b", ())
+    assert intersect([finding(hosts=())], [finding(hosts=())]) == (finding(hosts=()),)

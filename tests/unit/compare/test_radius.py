@@ -13,7 +13,8 @@ from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.radius import Radius, Shift, Side
 from fleetpolicy.report.markdown import write_markdown
 from fleetpolicy.report.product import Product
-from fleetpolicy.report.radius import SHOWN_GROUPS, radius_document, summarise_radius, write_radius
+from fleetpolicy.report.radius import SHOWN_GROUPS, summarise_radius, write_radius
+from fleetpolicy.report.radius_document import radius_document
 from fleetpolicy.report.schema import output_schemas
 from tests.conftest import Golden
 from tests.unit.compare.radii import GUEST, compare, make_fleet, side_of

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -236,3 +237,49 @@ def test_plan_against_a_damaged_clone_repeats_what_git_says(
 
     out = capsys.readouterr().out
     assert out.startswith("--against: error FP653 revision-not-readable\n  why: git checkout-index")
+
+
+EXCEPTION = """\
+apiVersion: fleetpolicy/v1alpha1
+kind: Exception
+metadata: {name: containment}
+spec:
+  hosts: {}
+  rules: [FP302]
+  reason: The vendor's answer is due in spring
+  owner: team-hw
+  expires: "2999-03-01"
+"""
+
+
+def test_plan_against_counts_a_finding_that_an_exception_silences_as_silenced(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "fleet/policies/exceptions.yaml").write_text(EXCEPTION)
+
+    assert plan("--against", "main", "--detailed-exitcode") == 2
+
+    out = capsys.readouterr().out
+    assert "findings that are gone" not in out
+    assert "newly silenced: 4 findings\n" in out
+    assert "silenced by Exception containment until 2999-03-01 (team-hw, The vendor's" in out
+    assert out.endswith("0 guests must be off.\nFindings: 4 newly silenced.\n")
+
+
+def test_plan_against_counts_a_finding_whose_exception_is_gone_as_no_longer_silenced(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exceptions = repository / "fleet/policies/exceptions.yaml"
+    exceptions.write_text(EXCEPTION)
+    commit(repository)
+    exceptions.unlink()
+
+    assert plan("--against", "main", "--output", "json=radius.json", "--output", "text") == 0
+
+    out = capsys.readouterr().out
+    assert "new findings" not in out
+    assert "findings that are no longer silenced: 4 warnings\n" in out
+    assert out.endswith("0 guests must be off.\nFindings: 4 warnings no longer silenced.\n")
+    radius = json.loads(Path("radius.json").read_text())["radius"]
+    assert radius["newFindings"] == radius["goneFindings"] == radius["silencedFindings"] == []
+    assert {item["rule"] for item in radius["unsilencedFindings"]} == {"FP302"}
