@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Iterable
 
+from fleetpolicy.lab.dracut import PROGRAM as DRACUT
+from fleetpolicy.lab.dracut import read_dracut
 from fleetpolicy.lab.grub import installed
 from fleetpolicy.lab.kernelbuild import Build, read_build
 from fleetpolicy.lab.tree import Tree
@@ -13,6 +15,7 @@ from fleetpolicy.simcore.boot.modprobe import parse_modprobe_d
 _MODPROBE = ("/etc/modprobe.d", "/lib/modprobe.d")
 _RULES = "/etc/udev/rules.d"
 _LISTED = "/etc/initramfs-tools/modules"
+_HOOKS = "/etc/initramfs-tools/hooks"
 _FORMAT = "fleetpolicy lab initramfs 1"
 # Of MODULES=most, the folders that simulated hosts have modules in.
 _MOST = ("ata", "block", "mmc", "net", "nvme", "scsi", "ufs", "usb/host", "usb/storage", "virtio")
@@ -56,31 +59,67 @@ def _named(tree: Tree, arguments: list[str]) -> list[str]:
 
 
 def make_image(tree: Tree, release: str, path: str = "") -> None:
-    """Write an image: copies of modprobe.d and of udev's rules, and the modules it carries.
+    """Write an image: copies of modprobe.d and of udev's rules, and the modules it carries."""
+    build = read_build(tree, release)
+    make = _with_dracut if tree.exists(DRACUT) else _with_initramfs_tools
+    image = make(tree, build)
+    image |= {"format": _FORMAT, "release": release}
+    text = json.dumps(image, indent=1, sort_keys=True)
+    tree.write(path or f"/boot/initrd.img-{release}", text + "\n")
+
+
+def _with_initramfs_tools(tree: Tree, build: Build) -> dict[str, object]:
+    """Return what an image of initramfs-tools holds.
 
     Source:
-        initramfs-tools 0.142: mkinitramfs copies /etc/modprobe.d/*.conf and /lib/modprobe.d/*.conf;
-        hook-functions, auto_add_modules() and manual_add_modules(), which follows dependencies and
-        soft dependencies; force_load() for what /etc/initramfs-tools/modules lists. systemd 252,
-        debian/extra/initramfs-tools/hooks/udev: every rule of /etc/udev/rules.d that is not in
-        /lib/udev/rules.d, and a fixed list of names from either. dracut's host-only images copy
-        both folders too.
+        initramfs-tools 0.142: mkinitramfs copies /etc/modprobe.d/*.conf and /lib/modprobe.d/*.conf
+        and runs the hooks of /etc/initramfs-tools/hooks; hook-functions, auto_add_modules() and
+        manual_add_modules(), which follows dependencies and soft dependencies; force_load() for
+        what /etc/initramfs-tools/modules lists. systemd 252, debian/extra/initramfs-tools/hooks/
+        udev: every rule of /etc/udev/rules.d that is not in /lib/udev/rules.d, and a fixed list of
+        names from either.
     """
-    build = read_build(tree, release)
     modprobe = tree.texts(_MODPROBE, ".conf")
     listed = [line.strip() for line in (tree.text(_LISTED) or "").splitlines()]
     load = [line for line in listed if line and not line.startswith("#")]
     forced = [line.split()[0].replace("-", "_") for line in load]
-    image = {
-        "format": _FORMAT,
+    wanted = [*_most(build), *forced, *_asked_by_hooks(tree)]
+    return {
+        "early": [],
         "load": load,
         "modprobe.d": modprobe,
-        "modules": sorted(_with_needs(build, modprobe, [*_most(build), *forced])),
-        "release": release,
+        "modules": sorted(_with_needs(build, modprobe, wanted)),
         "rules.d": tree.texts([_RULES], ".rules"),
     }
-    text = json.dumps(image, indent=1, sort_keys=True)
-    tree.write(path or f"/boot/initrd.img-{release}", text + "\n")
+
+
+def _asked_by_hooks(tree: Tree) -> list[str]:
+    """Return the modules that the host's own hooks add; one that is not executable is not run."""
+    hooks = [f"{_HOOKS}/{name}" for name in tree.names(_HOOKS)]
+    texts = [tree.text(hook) or "" for hook in hooks if tree.path(hook).stat().st_mode & 0o100]
+    lines = [line.split() for text in texts for line in text.splitlines()]
+    added = [words[1:] for words in lines if words[:1] == ["manual_add_modules"]]
+    return [name.replace("-", "_") for names in added for name in names]
+
+
+def _with_dracut(tree: Tree, build: Build) -> dict[str, object]:
+    """Return what an image of dracut holds.
+
+    Source:
+        dracut 106: what its configuration asks for; dracut-install follows the soft dependencies of
+        the host's own modprobe.d, be it in the image or not.
+    """
+    dracut = read_dracut(tree)
+    modprobe = tree.texts(_MODPROBE, ".conf")
+    rules = tree.texts([_RULES], ".rules")
+    wanted = [*_most(build), *dracut.add, *dracut.force]
+    return {
+        "early": list(dracut.force),
+        "load": [],
+        "modprobe.d": {path: text for path, text in modprobe.items() if dracut.copies(path)},
+        "modules": sorted(_with_needs(build, modprobe, wanted)),
+        "rules.d": {path: text for path, text in rules.items() if dracut.copies(path)},
+    }
 
 
 def read_image(tree: Tree, path: str) -> Initramfs | None:
@@ -92,6 +131,7 @@ def read_image(tree: Tree, path: str) -> Initramfs | None:
             udev_rules=image["rules.d"],
             modules=frozenset(image["modules"]),
             load=tuple(image["load"]),
+            early=tuple(image.get("early", ())),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -89,6 +89,31 @@ define | undefine) python "virsh-$verb" "$@" ;;
     ;;
 esac
 """
+# Source: modinfo(8), as far as the agent asks: -k RELEASE, then modules.
+_MODINFO = """\
+[ "${1-}" = -k ] && [ $# -gt 2 ] || { echo 'Usage: modinfo -k RELEASE MODULE...' >&2; exit 1; }
+folder=$root/lib/modules/$2
+shift 2
+
+show() {
+    echo "filename:       $1"
+    sed -n "s/^${2}parmtype=\\([^:]*\\):\\(.*\\)/parm:           \\1: (\\2)/p"
+    echo "name:           $name"
+}
+
+for name; do
+    spelt=$(echo "$name" | sed 's/[_-]/[_-]/g')
+    path=$(sed -n "s,^\\(\\(.*/\\)*$spelt\\.ko\\):.*,\\1,p" "$folder/modules.dep")
+    if [ "$path" ]; then
+        tr '\\0' '\\n' <"$folder/$path" | show "$folder/$path" ''
+    elif grep -q "/$spelt\\.ko" "$folder/modules.builtin"; then
+        tr '\\0' '\\n' <"$folder/modules.builtin.modinfo" | show '(builtin)' "$spelt\\."
+    else
+        echo "modinfo: ERROR: Module $name not found." >&2
+        exit 1
+    fi
+done
+"""
 
 
 def install_programs(tree: Tree, hardware: Hardware) -> None:
@@ -108,6 +133,7 @@ def _programs(hardware: Hardware) -> dict[str, str]:
     names += ["dracut"] if hardware.initramfs == "dracut" else []
     programs = {name: f'{back}python {name} "$@"\n' for name in names}
     programs["dmesg"] = f'{_HEAD}exec cat "$root{LOG}"\n'
+    programs["modinfo"] = _HEAD + _MODINFO
     if hardware.versions:
         libvirt, qemu = hardware.versions
         programs["virsh"] = back + _VIRSH.format(libvirt=libvirt, qemu=qemu)

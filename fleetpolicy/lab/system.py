@@ -44,6 +44,9 @@ def install_system(tree: Tree, hardware: Hardware) -> None:
     if hardware.initramfs == "initramfs-tools":
         tree.write("/etc/initramfs-tools/initramfs.conf", "MODULES=most\n")
         tree.write("/etc/initramfs-tools/modules", "# One module a line, with its options.\n")
+        tree.folder("/etc/initramfs-tools/hooks")
+    if hardware.initramfs == "dracut":
+        tree.folder("/etc/dracut.conf.d")
 
 
 def machine_id(name: str) -> str:

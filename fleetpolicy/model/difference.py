@@ -21,6 +21,8 @@ OWN_FILES: Mapping[str, ArtifactKind] = MappingProxyType(
         "/etc/modprobe.d/fleetpolicy.conf": ArtifactKind.MODULE_OPTIONS,
         "/etc/modules-load.d/fleetpolicy.conf": ArtifactKind.MODULE_LOAD,
         "/etc/udev/rules.d/70-fleetpolicy.rules": ArtifactKind.BINDING,
+        "/etc/dracut.conf.d/fleetpolicy.conf": ArtifactKind.INITRAMFS,
+        "/etc/initramfs-tools/hooks/fleetpolicy": ArtifactKind.INITRAMFS,
     }
 )
 

@@ -66,6 +66,13 @@ class VfioAlias(Document):
     module: str
 
 
+class ModuleSoftdep(Document):
+    """What a module's own softdep loads before and after it."""
+
+    pre: tuple[str, ...] = ()
+    post: tuple[str, ...] = ()
+
+
 class PciRegion(Document):
     """A memory BAR."""
 
@@ -85,6 +92,9 @@ class PciDevice(Document):
     iommu_group: Annotated[int, Field(ge=0)] | None
     numa_node: int | None
     native_driver: str | None = Field(description="The module that modules.alias names for it.")
+    native_built_in: bool | None = Field(
+        default=None, description="Whether the kernel has that module built in; null: not shown."
+    )
     used_by: tuple[str, ...] = Field(description="root disk, swap, default route, ssh, console.")
     regions: tuple[PciRegion, ...]
 
@@ -102,6 +112,13 @@ class HostFacts(Document):
         description="The VFIO modules that this kernel has."
     )
     vfio_aliases: tuple[VfioAlias, ...]
+    module_parameters: dict[str, dict[str, str]] | None = Field(
+        default=None,
+        description="What each of these modules takes, by modinfo: name to kind; null: not shown.",
+    )
+    native_softdeps: dict[str, ModuleSoftdep] = Field(
+        default_factory=dict, description="Of the devices' native drivers, those that have any."
+    )
     devices: tuple[PciDevice, ...]
 
 
@@ -152,6 +169,16 @@ class Manifest(Document):
     mappings: tuple[ManifestMapping, ...]
 
 
+class InitramfsImage(Document):
+    """What the image of the next boot carries of what concerns us."""
+
+    path: str
+    files: dict[str, Digest] = Field(description="Our files on the host, to the image's copies.")
+    modules: tuple[str, ...] = Field(
+        description="VFIO modules and native drivers of the host's devices, sorted."
+    )
+
+
 class HostState(Document):
     """How a host is set up at the moment."""
 
@@ -163,6 +190,9 @@ class HostState(Document):
     domains: dict[str, str] = Field(description="Name to the XML that libvirt keeps.")
     running: tuple[str, ...] = Field(description="Names of the domains that run, sorted.")
     manifest: Manifest | None
+    initramfs: InitramfsImage | None = Field(
+        default=None, description="Null: there is no image, or it was not read."
+    )
 
 
 class HostRecordDocument(Document):

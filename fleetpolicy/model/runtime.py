@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.commandline import is_met, kernel_tokens, same_parameter
-from fleetpolicy.model.fleet import HostClass, ModuleSetting, Setting
+from fleetpolicy.model.fleet import Assignment, HostClass, ModuleSetting, Setting
 from fleetpolicy.model.record import HostState
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.simcore.boot.cmdline import Token, canonical
@@ -13,7 +13,9 @@ from fleetpolicy.simcore.boot.cmdline import Token, canonical
 COMMAND_LINE = "kernel command line"
 MODULE_PARAMETER = "module parameter"
 DRIVER = "driver"
+INITRAMFS = "initramfs"
 
+_COPIED = ("/etc/modprobe.d/fleetpolicy.conf", "/etc/udev/rules.d/70-fleetpolicy.rules")
 _TRUTHS = {**dict.fromkeys(("1", "y", "Y"), "Y"), **dict.fromkeys(("0", "n", "N"), "N")}
 
 
@@ -22,8 +24,8 @@ class Unmet:
     """Something that policy asks for and the running host does not show.
 
     Args:
-        what: COMMAND_LINE, MODULE_PARAMETER or DRIVER.
-        subject: Kernel parameter, module.parameter or PCI address.
+        what: COMMAND_LINE, MODULE_PARAMETER, DRIVER or INITRAMFS.
+        subject: Kernel parameter, module.parameter, PCI address, or file or module of the image.
         origin: The line of policy that asks for it.
     """
 
@@ -38,12 +40,13 @@ class Unmet:
 
 
 def unmet(host_class: HostClass, state: HostState) -> tuple[Unmet, ...]:
-    """Return what is missing: command line, module parameters, drivers, each as policy lists it."""
+    """Return what is missing: command line, parameters, drivers, each as policy lists it, image."""
     tokens = kernel_tokens(state.command_line)
     return (
         *(item for setting in host_class.settings for item in _command_line(setting, tokens)),
         *_parameters(host_class.module_settings, state.module_parameters),
         *_drivers(host_class, state),
+        *missing_in_image(host_class, state),
     )
 
 
@@ -88,3 +91,33 @@ def _drivers(host_class: HostClass, state: HostState) -> Iterator[Unmet]:
         seen = (binding.driver or "without a driver") if binding else "not on the host"
         if seen != assignment.driver.name:
             yield Unmet(DRIVER, address, assignment.driver.name, seen, assignment.driver_origin)
+
+
+def missing_in_image(host_class: HostClass, state: HostState) -> Iterator[Unmet]:
+    """Return what the image of the next boot lacks, so that a native driver could be first.
+
+    Returns:
+        Copies of our files that are not those of the host, and VFIO drivers that are absent from
+        an image with the native driver, or where that one is built in. Nothing where no image was
+        read.
+    """
+    image = state.initramfs
+    if image is None or not host_class.assignments:
+        return
+    first = host_class.assignments[0].driver_origin
+    for path in _COPIED:
+        kept, copy = state.files.get(path), image.files.get(path)
+        if kept and copy != kept.digest:
+            seen = f"another in {image.path}" if copy else f"absent from {image.path}"
+            yield Unmet(INITRAMFS, path, "as on the host", seen, first)
+    rivals: dict[str, Assignment] = {}
+    for assignment in host_class.assignments:
+        module, device = assignment.driver.module, assignment.device
+        is_contested = device.native_built_in or device.native_driver in image.modules
+        if is_contested and host_class.facts.modules.get(module) != "builtin":
+            rivals.setdefault(module, assignment)
+    for module, assignment in sorted(rivals.items()):
+        if module not in image.modules:
+            wanted = f"there before {assignment.device.native_driver}"
+            seen = f"absent from {image.path}"
+            yield Unmet(INITRAMFS, module, wanted, seen, assignment.driver_origin)

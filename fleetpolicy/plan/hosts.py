@@ -9,8 +9,9 @@ from fleetpolicy.model.difference import Difference, compare
 from fleetpolicy.model.fleet import FleetHost
 from fleetpolicy.model.plan import FileAction, Planning
 from fleetpolicy.model.record import HostRecord, ManifestMapping
-from fleetpolicy.model.runtime import Unmet, unmet
+from fleetpolicy.model.runtime import INITRAMFS, Unmet, unmet
 from fleetpolicy.plan.foreign import find_foreign
+from fleetpolicy.plan.image import renew_image
 from fleetpolicy.plan.manifest import Substance, list_mappings, take_substance
 from fleetpolicy.plan.reboot import (
     boot_reasons,
@@ -82,7 +83,10 @@ class Planner:
     def _work_out(self, host: FleetHost, record: HostRecord) -> _Comparison:
         artifacts = self.planning.rendering.of(host)
         differences = compare(artifacts, record.state)
-        missing = unmet(self.planning.fleet.class_of(host), record.state)
+        lacking = unmet(self.planning.fleet.class_of(host), record.state)
+        missing = tuple(item for item in lacking if item.what != INITRAMFS)
+        if len(missing) < len(lacking):
+            differences += renew_image(artifacts, record.state, differences)
         reasons = boot_reasons(differences)
         booted = has_booted_since(record)
         if missing and not reasons and not booted:

@@ -6,6 +6,7 @@ from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.render.binding import render_binding
 from fleetpolicy.render.cmdline import render_cmdline
 from fleetpolicy.render.domain import name_domains, render_domains
+from fleetpolicy.render.initramfs import render_initramfs
 from fleetpolicy.render.modprobe import render_modprobe
 from fleetpolicy.render.modules_load import render_modules_load
 from fleetpolicy.render.rules import UNKNOWN_INITRAMFS
@@ -48,6 +49,7 @@ def _render_files(site: Site) -> tuple[tuple[Artifact, ...], tuple[Diagnostic, .
             render_modprobe(host_class),
             render_modules_load(host_class),
             render_binding(host_class),
+            render_initramfs(host_class),
         )
         if item
     ]

@@ -7,7 +7,7 @@ from fleetpolicy.model.artifact import Artifact, ArtifactKind, Rendering
 from fleetpolicy.model.difference import digest_of, lost
 from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.record import FileState, HostRecord, Manifest, ManifestMapping
-from fleetpolicy.model.runtime import DRIVER, unmet
+from fleetpolicy.model.runtime import DRIVER, INITRAMFS, Unmet, unmet
 from fleetpolicy.model.simulation import DeviceMapping, RegionMapping, Simulation
 from fleetpolicy.verify.leftout import find_left_out, list_left_out
 from fleetpolicy.verify.rules import (
@@ -172,14 +172,22 @@ def _find_running(host_class: HostClass, record: HostRecord) -> Iterator[Diagnos
     manifest = record.state.manifest
     booted = manifest is not None and manifest.boot_id != record.identity.boot_id
     for item in unmet(host_class, record.state):
+        why, fix = _say_running(item, booted=booted)
+        device = item.subject if item.what == DRIVER else ""
         yield RUNNING_STATE_DRIFTED.at(
-            item.origin,
-            why=str(item) if booted else f"{item}; the host has not booted since it was deployed",
-            fix="find out who changed it on the running host; see fleetpolicy explain FP501"
-            if booted
-            else "reboot the host: fleetpolicy apply",
-            subject=subject_of(record, item.subject if item.what == DRIVER else ""),
+            item.origin, why=why, fix=fix, subject=subject_of(record, device)
         )
+
+
+def _say_running(item: Unmet, *, booted: bool) -> tuple[str, str]:
+    """Return what is other than it was deployed, and what to do about it."""
+    if item.what == INITRAMFS:
+        return str(item), "make the image anew: fleetpolicy apply"
+    if booted:
+        fix = "find out who changed it on the running host; see fleetpolicy explain FP501"
+        return str(item), fix
+    why = f"{item}; the host has not booted since it was deployed"
+    return why, "reboot the host: fleetpolicy apply"
 
 
 def _never_deployed(artifacts: Mapping[str, Artifact], record: HostRecord) -> Diagnostic:

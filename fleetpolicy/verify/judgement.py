@@ -8,7 +8,7 @@ from fleetpolicy.model.fleet import Fleet, FleetHost
 from fleetpolicy.model.plan import Check, Verification
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, unmet
+from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, INITRAMFS, MODULE_PARAMETER, unmet
 from fleetpolicy.model.simulation import Simulation
 from fleetpolicy.verify.content import judge_domains, judge_files, judge_manifest
 from fleetpolicy.verify.drift import find_host_meaning_changes
@@ -68,6 +68,7 @@ class _Judge:
             "command-line": judge_running(COMMAND_LINE, missing, record),
             "module-parameters": judge_running(MODULE_PARAMETER, missing, record),
             "driver-bound": judge_running(DRIVER, missing, record),
+            "initramfs-current": judge_running(INITRAMFS, missing, record),
             "iommu-group-viable": judge_groups(host_class, record, self.vfio_drivers),
             "domains-as-rendered": judge_domains(differences, record),
             "manifest-present": judge_manifest(artifacts, record),

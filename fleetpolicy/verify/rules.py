@@ -11,7 +11,7 @@ FILE_NOT_IN_PLACE = Rule(
     "file-not-in-place",
     Severity.ERROR,
     "Every rendered file is on the host, to the byte and with its permissions, and no other file "
-    "of ours is.",
+    "of ours is; the initramfs carries what is to be there before a native driver.",
     _OURS,
     rejected="/etc/modprobe.d/fleetpolicy.conf: options vfio_pci disable_idle_d3=N\n"
     "# rendered: options vfio_pci disable_idle_d3=Y",

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from fleetpolicy.diagnostics import Diagnostic, Rule
 from fleetpolicy.model.fleet import HostClass
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, Unmet
+from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, INITRAMFS, MODULE_PARAMETER, Unmet
 from fleetpolicy.verify.rules import (
     COMMAND_LINE_UNMET,
     DRIVER_NOT_BOUND,
+    FILE_NOT_IN_PLACE,
     GROUP_NOT_VIABLE,
     MODULE_PARAMETER_UNMET,
 )
@@ -22,6 +23,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         COMMAND_LINE: COMMAND_LINE_UNMET,
         MODULE_PARAMETER: MODULE_PARAMETER_UNMET,
         DRIVER: DRIVER_NOT_BOUND,
+        INITRAMFS: FILE_NOT_IN_PLACE,
     }
 )
 _FIXES: Mapping[str, str] = MappingProxyType(
@@ -32,6 +34,8 @@ _FIXES: Mapping[str, str] = MappingProxyType(
         "another options line: modprobe -c",
         DRIVER: "reboot the host: fleetpolicy apply; if it has booted since, look for who took "
         "the device: lspci -nnk",
+        INITRAMFS: "make the image anew: fleetpolicy apply; if that does not help, look for what "
+        "keeps files out: update_initramfs= of /etc/initramfs-tools, omit_drivers of dracut.conf.d",
     }
 )
 

@@ -91,7 +91,7 @@ class Now:
         return (
             self._release == bundle.release
             and (not bundle.manifest or self._manifest == bundle.manifest)
-            and all(_digest(self.files[step.path]) == step.after for step in bundle.files)
+            and all(_is_done(step, self.files[step.path]) for step in bundle.files)
             and all(
                 (self.domains[step.name] is None) == (step.xml is None) for step in bundle.domains
             )
@@ -120,6 +120,11 @@ class Now:
         """Return whether a boot is due; one that took place since the same apply counts."""
         is_new = changed or not self._bundle.manifest
         return self._bundle.reboot and (is_new or self._bundle.boot_id == self._boot_id)
+
+
+def _is_done(step: FileStep, kept: Kept) -> bool:
+    """Return whether a step has nothing left to do; one that keeps the content renews the image."""
+    return step.before != step.after and _digest(kept) == step.after
 
 
 def _digest(kept: Kept) -> str:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible.module_utils.fleetpolicy_agent.host import AgentError, Host
+from ansible.module_utils.fleetpolicy_agent.image import MODPROBE, RULES, image_state
 from ansible.module_utils.fleetpolicy_agent.kernel import (
     arch_of,
     cpu_facts,
@@ -28,7 +31,27 @@ def look(host: Host) -> dict[str, object]:
     Raises:
         AgentError: It is of an architecture that nothing is known about.
     """
-    return {"facts": _facts(host), "identity": _identity(host), "state": host_state(host)}
+    facts = _facts(host)
+    state = host_state(host)
+    return {
+        "facts": facts,
+        "identity": _identity(host),
+        "state": {**state, "initramfs": _initramfs(host, facts, state)},
+    }
+
+
+def _initramfs(
+    host: Host, facts: dict[str, object], state: dict[str, object]
+) -> dict[str, object] | None:
+    """Return what the image of the next boot carries; it is not read where nothing is ours."""
+    if not any(host.exists(path) for path in (MODPROBE, RULES)):
+        return None
+    upcoming = re.match(r"BOOT_IMAGE=\S*/vmlinuz-(\S+)", str(state["nextCommandLine"]))
+    devices = facts["devices"]
+    natives = (
+        {str(item["nativeDriver"]) for item in devices} if isinstance(devices, list) else set()
+    )
+    return image_state(host, upcoming.group(1) if upcoming else release_of(host), natives)
 
 
 def _identity(host: Host) -> dict[str, object]:
@@ -48,14 +71,18 @@ def _facts(host: Host) -> dict[str, object]:
     release = release_of(host)
     kernel = kernel_facts(host)
     modules = Modules(host, release)
+    devices = device_facts(host, modules)
+    vfio = modules.vfio_modules()
     return {
         "arch": arch,
         "boot": boot_facts(host, release),
         "cpu": cpu_facts(host, kernel["capabilityOnVm"]),
-        "devices": device_facts(host, modules),
+        "devices": devices,
         "firmware": firmware_facts(host),
         "kernel": kernel,
         "libvirt": libvirt_facts(host),
-        "modules": modules.vfio_modules(),
+        "moduleParameters": modules.parameters(list(vfio)),
+        "modules": vfio,
+        "nativeSoftdeps": modules.softdeps({str(device["nativeDriver"]) for device in devices}),
         "vfioAliases": modules.vfio_aliases(),
     }

@@ -10,6 +10,8 @@ MANIFEST = "/var/lib/fleetpolicy/manifest.json"
 PENDING = "/var/lib/fleetpolicy/pending.json"
 OWNED = (
     "/etc/default/grub.d/99-fleetpolicy.cfg",
+    "/etc/dracut.conf.d/fleetpolicy.conf",
+    "/etc/initramfs-tools/hooks/fleetpolicy",
     "/etc/modprobe.d/fleetpolicy.conf",
     "/etc/modules-load.d/fleetpolicy.conf",
     "/etc/udev/rules.d/70-fleetpolicy.rules",

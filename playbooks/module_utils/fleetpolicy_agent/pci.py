@@ -30,7 +30,11 @@ def device_facts(host: Host, modules: Modules) -> list[dict[str, object]]:
     found = addresses(host)
     vendors = {_hex(host, address, "vendor") for address in found}
     aliases = modules.pci_aliases(vendors) if found else []
-    return [_device(host, address, aliases, usage.get(address, [])) for address in found]
+    devices = [_device(host, address, aliases, usage.get(address, [])) for address in found]
+    for device in devices:
+        native = device["nativeDriver"]
+        device["nativeBuiltIn"] = modules.is_built_in(str(native)) if native else None
+    return devices
 
 
 def bindings(host: Host) -> dict[str, dict[str, str | None]]:

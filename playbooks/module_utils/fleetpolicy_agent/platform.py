@@ -69,8 +69,11 @@ class Modules:
 
     def __init__(self, host: Host, release: str) -> None:
         folder = f"/lib/modules/{release}"
+        self._host = host
+        self._release = release
         self._built_in = host.text(f"{folder}/modules.builtin") or ""
         self._loadable = host.text(f"{folder}/modules.dep") or ""
+        self._softdeps = host.text(f"{folder}/modules.softdep") or ""
         aliases = host.text(f"{folder}/modules.alias") or ""
         # Modules that are built in have their aliases in this file, as NAME.alias=PATTERN.
         described = (host.text(f"{folder}/modules.builtin.modinfo") or "").split("\0")
@@ -86,6 +89,36 @@ class Modules:
         found.update(dict.fromkeys(re.findall(pattern, self._built_in, re.MULTILINE), "builtin"))
         return {name.replace("-", "_"): found[name] for name in sorted(found)}
 
+    def is_built_in(self, module: str) -> bool:
+        """Return whether the kernel has a module, spelt with underscores, built in."""
+        name = module.replace("_", "[-_]")
+        return bool(re.search(rf"(?:^|/){name}\.ko", self._built_in, re.MULTILINE))
+
+    def softdeps(self, modules: set[str]) -> dict[str, dict[str, list[str]]]:
+        """Return what modules want loaded before and after themselves; a line of ours hides it.
+
+        Source:
+            modprobe.d(5), softdep; kmod libkmod/libkmod-module.c: the first line of a module counts
+        """
+        found: dict[str, dict[str, list[str]]] = {}
+        for module, text in re.findall(r"^softdep (\S+) (.*)$", self._softdeps, re.MULTILINE):
+            name = module.replace("-", "_")
+            if name in modules and name not in found:
+                found[name] = _softdep(text)
+        return dict(sorted(found.items()))
+
+    def parameters(self, modules: list[str]) -> dict[str, dict[str, str]] | None:
+        """Return what modules take, and of which kind; None when modinfo does not tell of all."""
+        text = self._host.output("modinfo", "-k", self._release, *modules) if modules else None
+        if text is None:
+            return None
+        found: dict[str, dict[str, str]] = {}
+        for block in re.split(r"^filename:.*$", text, flags=re.MULTILINE)[1:]:
+            name = re.search(r"^name:\s+(\S+)$", block, re.MULTILINE)
+            if name:
+                found[name.group(1).replace("-", "_")] = dict(sorted(_parameters(block)))
+        return found if set(found) == set(modules) else None
+
     def vfio_aliases(self) -> list[dict[str, str]]:
         """Return the lines that tell which VFIO driver suits which device."""
         lines = re.findall(r"^alias (vfio_pci:\S+) (\S+)$", self._aliases, re.MULTILINE)
@@ -100,3 +133,24 @@ class Modules:
         choice = "|".join(sorted(f"0000{vendor.upper()}" for vendor in vendors))
         pattern = rf"^alias (pci:v(?:\*|{choice})d\S+) (\S+)$"
         return re.findall(pattern, self._aliases, re.MULTILINE)
+
+
+def _parameters(block: str) -> list[tuple[str, str]]:
+    """Return the name and kind of each parameter; a description can go on over lines."""
+    field = r"^parm:\s+(\w+):(.*\n(?:(?![a-z_]+:\s).*\n)*)"
+    found = []
+    for name, rest in re.findall(field, block + "\n", re.MULTILINE):
+        kind = re.search(r"\(([^()]*)\)\s*$", rest)
+        found.append((name, kind.group(1) if kind else ""))
+    return found
+
+
+def _softdep(text: str) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {"pre:": [], "post:": []}
+    current = ""
+    for word in text.split():
+        if word in lists:
+            current = word
+        elif current:
+            lists[current].append(word.replace("-", "_"))
+    return {"pre": lists["pre:"], "post": lists["post:"]}

@@ -1,5 +1,6 @@
 """The life of a small fleet, as an operator drives it: four hosts of four kinds."""
 
+import json
 import os
 import shutil
 import signal
@@ -129,7 +130,7 @@ def test_saved_plan_is_applied_exactly_and_to_its_hosts_alone(fleet: Path, run: 
 
     assert status == 0
     assert text == (
-        "  old-01  changed, 2 changed, rebooted\n  old-01  ok  9 of 9 checks passed\nverified\n"
+        "  old-01  changed, 2 changed, rebooted\n  old-01  ok  10 of 10 checks passed\nverified\n"
     )
     assert "iommu.strict=0" in words_of(root_of(fleet, "old-01"))
     assert "iommu.strict=1" in words_of(root_of(fleet, "gh-01"))
@@ -194,6 +195,28 @@ def test_drift_finds_what_hands_did(fleet: Path, run: Run) -> None:
     )
 
 
+def test_image_without_our_rules_is_drift_and_is_made_anew(fleet: Path, run: Run) -> None:
+    image = next((root_of(fleet, "n1-01") / "boot").glob("initrd.img-6.12*"))
+    content = json.loads(image.read_text())
+    image.write_text(json.dumps(content | {"rules.d": {}}))
+
+    status, text = run("drift", "--detailed-exitcode", "--limit", "n1-01")
+    verified = run("verify", "--limit", "n1-01", "--no-checks")
+
+    lacking = (
+        "initramfs: /etc/udev/rules.d/70-fleetpolicy.rules is absent from "
+        f"/boot/{image.name}, wanted as on the host"
+    )
+    assert status == 2
+    assert lacking in text
+    assert "fix: make the image anew: fleetpolicy apply" in text
+    assert (verified[0], lacking in verified[1]) == (4, True)
+    status, text = run("apply", "--auto-approve", "--no-checks", "--limit", "n1-01")
+    assert (status, "rebooted" in text) == (0, False)
+    assert json.loads(image.read_text()) == content
+    assert run("drift", "--detailed-exitcode", "--limit", "n1-01")[0] == 0
+
+
 def test_other_era_is_drift_of_meaning_and_not_verified(run: Run) -> None:
     assert run("lab", "boot", "gh-01", "--kernel", "6.14.0-arm64")[0] == 0
 
@@ -207,7 +230,7 @@ def test_other_era_is_drift_of_meaning_and_not_verified(run: Run) -> None:
     ) in text
     status, text = run("verify", "--no-checks", "--limit", "gh-01,n1-01")
     assert status == 4
-    assert "  gh-01  FAILED  7 of 9 checks passed\n  n1-01  ok  9 of 9 checks passed\n" in text
+    assert "  gh-01  FAILED  8 of 10 checks passed\n  n1-01  ok  10 of 10 checks passed\n" in text
     assert text.endswith("NOT verified\n")
 
 

@@ -83,6 +83,31 @@ def test_apply_of_the_same_bundle_again_changes_nothing(
     assert tree_digest(root) == before
 
 
+def test_apply_of_a_step_that_keeps_the_content_makes_the_image_anew(
+    tiny_host: Builder, ask_agent: Agent
+) -> None:
+    root = tiny_host()
+    ask_agent(verb="apply", root=str(root), bundle=bundle(step(MODPROBE, "", "a\n")))
+    request = bundle(step(MODPROBE, "a\n", "a\n") | {"kind": "initramfs content"}, manifest="")
+
+    reply = ask_agent(verb="apply", root=str(root), bundle=request)
+
+    assert (reply["status"], reply["changed"]) == ("changed", [MODPROBE])
+    assert log_of(root) == ["update-initramfs -u -k all"] * 2
+
+
+def test_apply_gives_a_file_its_mode_back(tiny_host: Builder, ask_agent: Agent) -> None:
+    root = tiny_host()
+    (root / MODPROBE[1:]).write_text("a\n")
+    (root / MODPROBE[1:]).chmod(0o666)
+
+    ask_agent(
+        verb="apply", root=str(root), bundle=bundle(step(MODPROBE, "a\n", "a\n"), manifest="")
+    )
+
+    assert (root / MODPROBE[1:]).stat().st_mode & 0o777 == 0o640
+
+
 def test_apply_in_check_mode_shows_a_diff_and_writes_nothing(
     tiny_host: Builder, ask_agent: Agent, tree_digest: Digest
 ) -> None:

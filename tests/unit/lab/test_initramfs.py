@@ -20,6 +20,7 @@ def image(host: InventoryHost, release: str = "7.3.4-arm64") -> dict[str, Any]:
 
 def test_image_of_a_new_host_carries_storage_and_network_drivers(make: Describe) -> None:
     assert image(make()) == {
+        "early": [],
         "format": "fleetpolicy lab initramfs 1",
         "load": [],
         "modprobe.d": {},
@@ -106,19 +107,72 @@ def test_mkinitramfs_writes_an_image_where_it_is_told(make: Describe, run: Run) 
     assert (refused.returncode, refused.stderr) == (1, "Usage: mkinitramfs -o FILE RELEASE\n")
 
 
-def test_dracut_makes_every_image_anew(
+def test_update_initramfs_runs_hooks_that_are_executable(make: Describe, run: Run) -> None:
+    host = make()
+    hook = Path(host.root, "etc/initramfs-tools/hooks/fleetpolicy")
+    hook.write_text("#!/bin/sh\nmanual_add_modules vfio_pci\n")
+
+    run(host, "update-initramfs", "-u")
+    unmade = image(host)["modules"]
+    hook.chmod(0o755)
+    run(host, "update-initramfs", "-u")
+
+    assert "vfio_pci" not in unmade
+    assert "vfio_pci" in image(host)["modules"]
+
+
+def dracut_image(
+    make: Describe, run: Run, policy_files: dict[str, str], **conf: str
+) -> dict[str, Any]:
+    host = make(initramfs="dracut")
+    for path, text in policy_files.items():
+        Path(host.root, path).write_text(text)
+    for name, text in conf.items():
+        Path(host.root, f"etc/dracut.conf.d/{name}.conf").write_text(text)
+    assert run(host, "dracut", "-f", "--regenerate-all").returncode == 0
+    assert image(host, "6.1.176-arm64")["rules.d"] == image(host)["rules.d"]
+    return image(host)
+
+
+def test_dracut_leaves_local_rules_and_options_out_of_a_generic_image(
     make: Describe, run: Run, policy_files: dict[str, str]
 ) -> None:
-    host = make(initramfs="dracut")
-    rules = "etc/udev/rules.d/70-fleetpolicy.rules"
-    Path(host.root, rules).write_text(policy_files[rules])
+    made = dracut_image(make, run, policy_files)
 
-    done = run(host, "dracut", "-f", "--regenerate-all")
-    refused = run(host, "dracut", "-f")
+    assert (made["rules.d"], made["modprobe.d"]) == ({}, {})
+    assert "vfio_pci" in made["modules"]
 
-    assert done.returncode == 0
-    assert [list(image(host, release)["rules.d"]) for release in ("7.3.4-arm64", "6.1.176-arm64")]
-    assert list(image(host, "6.1.176-arm64")["rules.d"]) == [f"/{rules}"]
+
+def test_dracut_copies_local_rules_and_options_into_a_host_only_image(
+    make: Describe, run: Run, policy_files: dict[str, str]
+) -> None:
+    made = dracut_image(make, run, policy_files, site='hostonly="yes"\n')
+
+    assert list(made["rules.d"]) == ["/etc/udev/rules.d/70-fleetpolicy.rules"]
+    assert list(made["modprobe.d"]) == ["/etc/modprobe.d/fleetpolicy.conf"]
+
+
+def test_dracut_takes_in_and_loads_what_its_configuration_names(
+    make: Describe, run: Run, policy_files: dict[str, str]
+) -> None:
+    made = dracut_image(
+        make,
+        run,
+        policy_files,
+        a='add_drivers+=" nvgrace_gpu_vfio_pci "\n',
+        b='install_items+=" /etc/udev/rules.d/70-fleetpolicy.rules "\n',
+        c='force_drivers+=" vfio-pci "\n',
+    )
+
+    assert list(made["rules.d"]) == ["/etc/udev/rules.d/70-fleetpolicy.rules"]
+    assert made["modprobe.d"] == {}
+    assert "nvgrace_gpu_vfio_pci" in made["modules"]
+    assert made["early"] == ["vfio_pci"]
+
+
+def test_dracut_refuses_what_it_does_not_know(make: Describe, run: Run) -> None:
+    refused = run(make(initramfs="dracut"), "dracut", "-f")
+
     assert (refused.returncode, refused.stderr) == (
         1,
         "dracut: a simulated host knows --regenerate-all alone\n",

@@ -84,9 +84,23 @@ def test_program_whose_interpreter_is_gone_says_so(make: Describe, run: Run) -> 
 @pytest.mark.parametrize(
     ("changes", "programs"),
     [
-        ({}, ["dmesg", "mkinitramfs", "reboot", "update-grub", "update-initramfs", "virsh"]),
-        ({"initramfs": "dracut"}, ["dmesg", "dracut", "reboot", "update-grub", "virsh"]),
-        ({"initramfs": "none", "loader": "unknown", "libvirt": None}, ["dmesg", "reboot"]),
+        (
+            {},
+            [
+                "dmesg",
+                "mkinitramfs",
+                "modinfo",
+                "reboot",
+                "update-grub",
+                "update-initramfs",
+                "virsh",
+            ],
+        ),
+        ({"initramfs": "dracut"}, ["dmesg", "dracut", "modinfo", "reboot", "update-grub", "virsh"]),
+        (
+            {"initramfs": "none", "loader": "unknown", "libvirt": None},
+            ["dmesg", "modinfo", "reboot"],
+        ),
     ],
 )
 def test_host_has_the_programs_of_its_kind(

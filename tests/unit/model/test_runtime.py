@@ -1,10 +1,21 @@
+from hashlib import sha256
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetpolicy.model.fleet import ModuleSetting, Setting
-from fleetpolicy.model.record import HostState
-from fleetpolicy.model.runtime import unmet
-from tests.unit.plan.fleets import MODULES, NVME, POLICY, make_class, make_facts, make_state
+from fleetpolicy.model.record import FileState, HostState, InitramfsImage
+from fleetpolicy.model.runtime import missing_in_image, unmet
+from tests.unit.plan.fleets import (
+    MODULES,
+    NVME,
+    POLICY,
+    device_json,
+    make_assignment,
+    make_class,
+    make_facts,
+    make_state,
+)
 
 
 def said(state: HostState, *settings: Setting) -> list[str]:
@@ -120,3 +131,53 @@ def test_unmet_of_a_class_without_wishes_is_nothing() -> None:
     host_class = make_class(make_facts(), settings=(), module_settings=(), assignments=())
 
     assert unmet(host_class, make_state()) == ()
+
+
+RULES = "/etc/udev/rules.d/70-fleetpolicy.rules"
+ON_HOST = FileState(digest=sha256(b"now").hexdigest(), mode=0o644)
+OTHER = sha256(b"then").hexdigest()
+
+
+def lacking(
+    modules: tuple[str, ...], copy: str = ON_HOST.digest, *, built_in: bool | None = None
+) -> list[str]:
+    facts = make_facts(devices=[device_json(nativeBuiltIn=built_in)])
+    host_class = make_class(facts, assignments=(make_assignment(facts),))
+    image = InitramfsImage(
+        path="/boot/initrd.img-7.0", files={RULES: copy} if copy else {}, modules=modules
+    )
+    state = make_state(files={RULES: ON_HOST}, initramfs=image)
+    return [str(item) for item in missing_in_image(host_class, state)]
+
+
+def test_missing_in_image_of_a_current_image_is_nothing() -> None:
+    assert lacking(("nvme", "vfio_pci")) == []
+
+
+def test_missing_in_image_without_the_native_driver_is_nothing() -> None:
+    assert lacking(()) == []
+
+
+def test_missing_in_image_with_the_native_driver_alone_is_the_vfio_driver() -> None:
+    assert lacking(("nvme",)) == [
+        "initramfs: vfio_pci is absent from /boot/initrd.img-7.0, wanted there before nvme"
+    ]
+
+
+def test_missing_in_image_where_the_native_driver_is_built_in_is_the_vfio_driver() -> None:
+    assert lacking((), built_in=True) == [
+        "initramfs: vfio_pci is absent from /boot/initrd.img-7.0, wanted there before nvme"
+    ]
+
+
+def test_missing_in_image_names_stale_and_absent_copies() -> None:
+    assert lacking((), copy=OTHER) == [
+        f"initramfs: {RULES} is another in /boot/initrd.img-7.0, wanted as on the host"
+    ]
+    assert lacking((), copy="") == [
+        f"initramfs: {RULES} is absent from /boot/initrd.img-7.0, wanted as on the host"
+    ]
+
+
+def test_missing_in_image_that_was_not_read_is_nothing() -> None:
+    assert list(missing_in_image(make_class(), make_state(initramfs=None))) == []

@@ -89,7 +89,7 @@ def resolved(folder: Path, policy: str, **changes: Any) -> Fleet:
     facts["vfioAliases"].append({"module": "vfio_pci", "pattern": "vfio_pci:v*d*sv*sd*bc*sc*i*"})
     facts["devices"].sort(key=lambda device: device["address"])
     for key, value in changes.items():
-        facts[key] = {**facts[key], **value} if isinstance(value, dict) else value
+        facts[key] = {**facts.get(key, {}), **value} if isinstance(value, dict) else value
     record = parse_record(msgspec.json.encode(document), Span("facts/gh-01.json"))
     host = InventoryHost("gh-01", ("all",), {}, "/", None)
     inventory = Inventory(

@@ -46,6 +46,7 @@ CHECKS = [
     "domains-as-rendered",
     "driver-bound",
     "files-in-place",
+    "initramfs-current",
     "iommu-group-viable",
     "manifest-present",
     "mapping-as-declared",
