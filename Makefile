@@ -20,6 +20,7 @@ demo: setup
 
 test: setup
 	-@scripts/consumers
+	@scripts/readers
 	@$(PYTHON_BIN) -m pytest
 
 golden: setup

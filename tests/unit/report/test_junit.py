@@ -1,5 +1,8 @@
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
+import pytest
 from lxml import etree
 
 from fleetpolicy.report.junit import write_junit
@@ -112,3 +115,34 @@ def test_write_junit_carries_lists_of_the_document(carrying: Product) -> None:
     assert "<system-out>parts: part: tap; sizes: 1, 2; spare: yes</system-out>" in write_junit(
         carrying
     )
+
+
+@pytest.mark.parametrize("name", ["validated", "planned", "verified", "drifted", "carrying"])
+def test_write_junit_is_read_alike_by_a_reader_of_others(
+    name: str, readers: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(readers)
+    text = write_junit(request.getfixturevalue(name))
+    ours = etree.fromstring(text.encode())
+
+    theirs = import_module("junitparser").JUnitXml.fromstring(text.encode())
+
+    assert (theirs.tests, theirs.failures, theirs.errors) == (
+        int(ours.get("tests") or -1),
+        int(ours.get("failures") or -1),
+        0,
+    )
+    assert [
+        (suite.name, case.classname, case.name, [item.message for item in case.result])
+        for suite in theirs
+        for case in suite
+    ] == [
+        (
+            suite.get("name"),
+            case.get("classname"),
+            case.get("name"),
+            [item.get("message") for item in case.iter("failure")],
+        )
+        for suite in ours
+        for case in suite
+    ]

@@ -1,13 +1,11 @@
-"""Judge SARIF by the standard's own words, and by its schema where that is installed.
-
-The schema comes with `npm install @microsoft/sarif-multitool-linux`, in node_modules here, or is
-named by FLEETPOLICY_SARIF_SCHEMA.
-"""
+"""Judge SARIF by the standard's own words, and by its schema."""
 
 import json
-import os
+import pickletools
 import re
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,7 @@ from fleetpolicy.diagnostics import Profile, Severity, Span
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.sarif import write_sarif
 
-ROOT = Path(__file__).resolve().parents[3]
-INSTALLED = ROOT / "node_modules" / "@microsoft" / "sarif-multitool-linux" / "sarif-2.1.0.json"
+TITLE = "Static Analysis Results Format (SARIF) Version 2.1.0 JSON Schema"
 URI = re.compile(r"(?:file:///)?(?:[A-Za-z0-9._~!$&'()*+,;=@/-]|%[0-9A-F]{2})+")
 MESSAGE = {"text": str}
 SUPPRESSION = {"kind": str, "status": str, "justification": str}
@@ -230,13 +227,35 @@ def test_write_sarif_of_nothing_wrong_has_an_empty_list_of_results(carrying: Pro
     ]
 
 
-@pytest.mark.parametrize("name", ["validated", "planned", "verified", "drifted", "carrying"])
-def test_write_sarif_obeys_the_published_schema(name: str, request: pytest.FixtureRequest) -> None:
-    path = Path(os.environ.get("FLEETPOLICY_SARIF_SCHEMA") or INSTALLED)
-    if not path.is_file():
-        pytest.skip("no schema: npm install @microsoft/sarif-multitool-linux")
-    schema = json.loads(path.read_text(encoding="utf-8-sig"))
-
-    jsonschema.validators.validator_for(schema)(schema).validate(
-        json.loads(write_sarif(request.getfixturevalue(name)))
+@pytest.fixture(scope="module")
+def published(readers: Path) -> dict[str, Any]:
+    """Return the schema out of a copy of the JSON Schema Store, whose answers are kept pickled."""
+    with closing(sqlite3.connect(readers / "schemastore" / "cache.sqlite")) as store:
+        kept = [value for (value,) in store.execute("SELECT value FROM responses")]
+    (packed,) = (value for value in kept if f'"title": "{TITLE}"'.encode() in value)
+    body = next(
+        argument
+        for operation, argument, _ in pickletools.genops(packed)
+        if operation.name.startswith("BINBYTES")
     )
+    schema: dict[str, Any] = json.loads(body or b"")
+    return schema
+
+
+@pytest.mark.parametrize("name", ["validated", "planned", "verified", "drifted", "carrying"])
+def test_write_sarif_obeys_the_published_schema(
+    name: str, published: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    log = json.loads(write_sarif(request.getfixturevalue(name)))
+
+    jsonschema.validators.validator_for(published)(published).validate(log)
+
+
+def test_published_schema_refuses_a_result_without_a_message(
+    published: dict[str, Any], validated: Product
+) -> None:
+    log = json.loads(write_sarif(validated))
+    del log["runs"][0]["results"][0]["message"]
+
+    with pytest.raises(jsonschema.ValidationError, match="'message' is a required property"):
+        jsonschema.validators.validator_for(published)(published).validate(log)
