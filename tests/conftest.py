@@ -1,8 +1,10 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+READERS = Path(__file__).resolve().parents[1] / ".cache" / "readers"
 Golden = Callable[[Path, str], None]
 
 
@@ -23,3 +25,13 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert text == (path.read_text() if path.exists() else "")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def readers() -> Path:
+    """Return the folder of packages that scripts/readers installs."""
+    if not (READERS / "requirements.txt").exists():
+        if os.environ.get("CI"):
+            pytest.fail("scripts/readers did not run")
+        pytest.skip("run scripts/readers: it needs a package index")
+    return READERS

@@ -1,8 +1,6 @@
 """Make products whose words every format must keep apart from its own."""
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -46,19 +44,6 @@ ACTION = FileAction(
     "",
     (Span("policies/fleet.yaml", 9, 16),),
 )
-
-
-READERS = Path(__file__).resolve().parents[3] / ".cache" / "readers"
-
-
-@pytest.fixture(scope="session")
-def readers() -> Path:
-    """Return the folder of packages that scripts/readers installs."""
-    if not (READERS / "requirements.txt").exists():
-        if os.environ.get("CI"):
-            pytest.fail("scripts/readers did not run")
-        pytest.skip("run scripts/readers: it needs a package index")
-    return READERS
 
 
 def silent(palette: Palette) -> str:
