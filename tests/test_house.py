@@ -22,7 +22,7 @@ FLOORS = {
     "FP1": "load",
     "FP2": "resolve",
     "FP3": "simulate",
-    "FP4": "render",
+    "FP4": "render, admit",
     "FP5": "plan, observe, deploy",
     "FP6": "pipeline",
     "FP7": "verify",

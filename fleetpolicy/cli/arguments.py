@@ -125,6 +125,14 @@ def _validate_flags(verb: ArgumentParser) -> None:
     verb.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="policy files or folders")
 
 
+def _admission_flag(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--libvirt-schemas", type=Path, metavar="DIR",
+        help="judge domains by these, or by a folder in here per release such as 12.8.0, "
+        "instead of those installed",
+    )  # fmt: skip
+
+
 def _schema_flags(verb: ArgumentParser) -> None:
     verb.add_argument("kind", nargs="?", metavar="KIND", help="such as DevicePolicy")
     verb.add_argument("--write", type=Path, metavar="DIR", help="write every schema into a folder")
@@ -253,13 +261,13 @@ _VERBS: dict[str, _Verb] = {
     "doctor": ("Say what is missing on this machine", "doctor", "doctor", _doctor_flags),
     "fmt": ("Format policy files, comments kept", "fmt", "fmt", _fmt_flags, _place_flags),
     "validate": ("Judge a policy, alone or against a fleet", "validate", "validate",
-                 _validate_flags, _age_flag, *_ON_HOSTS),
+                 _validate_flags, _admission_flag, _age_flag, *_ON_HOSTS),
     "schema": ("Print the JSON Schema of a kind, or write them all", "schema", "schema",
                _schema_flags),
     "facts": ("Collect, show or compare what hosts are", "facts", "facts", _facts_flags, _age_flag,
               _exit_flag, *_ON_HOSTS),
     "render": ("Write the files that hosts are to have", "render", "render", _render_flags,
-               *_ON_HOSTS),
+               _admission_flag, *_ON_HOSTS),
     "simulate": ("Say what guests get for every region of every device", "simulate", "simulate",
                  _simulate_flags, _age_flag, *_ON_HOSTS),
     "plan": ("Say what apply would change, and why", "plan", "plan", _plan_flags, _age_flag,

@@ -35,6 +35,7 @@ def request_of(arguments: Namespace, output: Output) -> Request:
         forks=getattr(arguments, "forks", 5),
         progress=output.progress,
         max_age=getattr(arguments, "max_age", ""),
+        schemas=getattr(arguments, "libvirt_schemas", None),
         named_by=named_by,
     )
 

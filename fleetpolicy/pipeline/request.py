@@ -28,6 +28,7 @@ class Request:
         max_age: How old recorded facts may be, such as 30d; empty for what the settings say.
         named_by: What named config, inventory, policies and facts: the command line, or a variable
             of the environment; those that neither names are left out.
+        schemas: Folder of libvirt's schemas; None for those installed here.
         today: The day that exceptions are judged by; None for the clock's, in UTC.
     """
 
@@ -43,4 +44,5 @@ class Request:
     progress: Callable[[str], None] = _silent
     today: date | None = None
     max_age: str = ""
+    schemas: Path | None = None
     named_by: Mapping[str, str] = field(default_factory=dict)

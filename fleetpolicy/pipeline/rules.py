@@ -65,6 +65,7 @@ _FLOORS = (
     "resolve",
     "simulate",
     "render",
+    "admit",
     "plan",
     "observe",
     "deploy",

@@ -9,6 +9,7 @@ from fleetpolicy.cli.verbs.choice import choose_host
 from fleetpolicy.diagnostics import ExitStatus, silenced
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.artifact import Artifact
+from fleetpolicy.pipeline.admitting import admit_work
 from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, records_of
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
@@ -21,7 +22,7 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     """Write a tree per host into a folder, or show one host's files."""
     request = request_of(arguments, output)
     loaded = load(request)
-    work = work_out(loaded, records_of(request, loaded))
+    work = admit_work(work_out(loaded, records_of(request, loaded)), request)
     stop_at_errors(work, output.profile)
     status = ExitStatus.UNREACHABLE if work.unseen else ExitStatus.DONE
     result = "unreachable" if work.unseen else "ok"

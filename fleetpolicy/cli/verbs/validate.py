@@ -59,10 +59,12 @@ def _judge(request: Request) -> _Judged:
         scope = f"{policies} and {amount(len(policy.guests), 'guest')}, without hosts"
         waivers = in_force(policy, today_of(request))
         return _Judged(findings, scope, files_of(policy), in_force=waivers)
+    from fleetpolicy.pipeline.admitting import admit_work  # noqa: PLC0415 likewise
     from fleetpolicy.pipeline.work import work_out  # noqa: PLC0415 not needed for a policy alone
 
     loaded = load(request)
     work = work_out(loaded, records_of(request, loaded, may_look=request.live))
+    work = admit_work(work, request)
     hosts, kinds = amount(len(work.fleet.hosts), "host"), amount(len(work.fleet.classes), "kind")
     scope = f"{hosts} of {kinds} can have what the policy asks for"
     names = tuple(host.name for host in work.fleet.hosts)
