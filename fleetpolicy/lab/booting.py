@@ -8,6 +8,7 @@ from fleetpolicy.lab.initramfs import read_image
 from fleetpolicy.lab.kernelbuild import Build, read_build
 from fleetpolicy.lab.loader import Choice, next_choice, no_boot
 from fleetpolicy.lab.modules import Parameter
+from fleetpolicy.lab.optout import DRIVER, lay_out_choice
 from fleetpolicy.lab.sysfs import DEVICES
 from fleetpolicy.lab.tree import Tree
 from fleetpolicy.lab.uses import lay_out_disk, lay_out_network
@@ -139,6 +140,7 @@ def _show_drivers(tree: Tree, hardware: Hardware, build: Build, trace: BootTrace
         if owner:
             tree.link(link, f"{_DRIVERS}/{owner}")
             tree.link(f"{_DRIVERS}/{owner}/{function.address}", function.folder)
+        lay_out_choice(tree, function, owner, trace.parameters.get(DRIVER, {}))
         override = trace.overrides.get(function.address, "(null)")
         tree.write(f"{DEVICES}/{function.address}/driver_override", f"{override}\n")
 

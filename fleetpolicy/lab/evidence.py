@@ -25,6 +25,9 @@ def leave_evidence(
     """Write what the probes of a look find."""
     tree.write("/sys/kernel/btf/vmlinux", _types(kernel))
     tree.write("/proc/self/auxv", _vector(kernel))
+    if kernel.enforces_signatures is not None:
+        shown = "Y" if kernel.enforces_signatures else "N"
+        tree.write("/sys/module/module/parameters/sig_enforce", f"{shown}\n")
     answers = {"capabilityOnKvm": _on_kvm(kernel), "capabilityOnVm": _on_vm(hardware, kernel)}
     tree.write("/run/fleetpolicy/kvm.json", json.dumps(answers) + "\n")
     lines = enumerate(_log(hardware, kernel, command_line, trace))

@@ -66,6 +66,8 @@ class Kernel:
     knows_cacheable: bool
     builtin: tuple[str, ...]
     modules: tuple[str, ...]
+    is_signed: bool = True
+    enforces_signatures: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,9 @@ def _kernel(release: str, item: dict[str, Any]) -> Kernel:
         item["cacheable_capability"] == "known",
         tuple(item["builtin"]),
         tuple(item["modules"]),
+        # Hosts that an older version described have neither.
+        item.get("signed", True),
+        item.get("signatures_enforced"),
     )
 
 

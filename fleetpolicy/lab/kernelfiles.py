@@ -22,7 +22,7 @@ def install_kernel(tree: Tree, hardware: Hardware, kernel: Kernel) -> None:
     loadable = [module for module in modules.values() if module.name not in builtin]
     folder = f"/lib/modules/{kernel.release}"
     for module in loadable:
-        tree.write(f"{folder}/{_path(module)}", _joined(_modinfo(module)))
+        tree.write(f"{folder}/{_path(module)}", _joined([*_modinfo(module), *_signature(kernel)]))
     tree.write(f"{folder}/modules.dep", _lines(_dep(modules, loadable)))
     tree.write(f"{folder}/modules.alias", _lines(_alias(loadable)))
     tree.write(f"{folder}/modules.softdep", _lines(_softdep(loadable, modules)))
@@ -47,6 +47,11 @@ def _modinfo(module: Module) -> Iterator[str]:
             yield f"lab.default={parameter.name}:{parameter.default}"
     if module.driver:
         yield f"lab.driver={module.driver}"
+
+
+def _signature(kernel: Kernel) -> list[str]:
+    """Return what modinfo(8) shows of a signature, which a real module has behind its code."""
+    return ["sig_id=PKCS#7"] if kernel.is_signed else []
 
 
 def _dep(modules: dict[str, Module], loadable: Collection[Module]) -> Iterator[str]:

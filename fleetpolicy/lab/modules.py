@@ -58,7 +58,7 @@ def _by_id(prefix: str, vendor: str, device: str) -> str:
     return f"{prefix}:v0000{vendor.upper()}d0000{device.upper()}sv*sd*bc*sc*i*"
 
 
-# Source: Linux, drivers/vfio (Makefiles, module_param, MODULE_SOFTDEP and id tables).
+# Source: Linux, drivers/vfio (Makefiles, module_param, MODULE_SOFTDEP and id tables); kernel/.
 _KNOWN = {
     module.name: module
     for module in (
@@ -84,6 +84,17 @@ _KNOWN = {
                 Parameter("ids", "string", None),
             ),
             ("vfio_pci:v*d*sv*sd*bc*sc*i*",),
+        ),
+        Module(
+            "optout_vfio_pci",
+            "updates/dkms/optout_vfio_pci",
+            ("vfio_pci_core",),
+            "optout_vfio_pci",
+            (
+                *_bools("disable_denylist", "disable_idle_d3", "enable_sriov", "nointxmask"),
+                Parameter("devices", "string", ""),
+                Parameter("stage2", "string", "device"),
+            ),
         ),
         _variants("nvgrace_gpu_vfio_pci", "10de:2342", "10de:2345", folder="nvgrace-gpu/"),
         replace(

@@ -97,7 +97,8 @@ shift 2
 
 show() {
     echo "filename:       $1"
-    sed -n "s/^${2}parmtype=\\([^:]*\\):\\(.*\\)/parm:           \\1: (\\2)/p"
+    sed -n -e "s/^${2}sig_id=/sig_id:         /p" \
+        -e "s/^${2}parmtype=\\([^:]*\\):\\(.*\\)/parm:           \\1: (\\2)/p"
     echo "name:           $name"
 }
 

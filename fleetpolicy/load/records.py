@@ -92,15 +92,15 @@ def parse_record(data: bytes, span: Span) -> HostRecord:
 
 
 def dump_record(record: HostRecord) -> bytes:
-    """Return a record as it is kept under facts/: keys sorted, compact, one line."""
+    """Return a record as it is kept under facts/: what was shown, keys sorted, in one line."""
     document = {
         "apiVersion": _API_VERSION,
         "kind": _KIND,
         "host": record.host,
         "collectedAt": record.collected_at,
-        "identity": record.identity.model_dump(mode="json", by_alias=True),
-        "facts": record.facts.model_dump(mode="json", by_alias=True),
-        "state": record.state.model_dump(mode="json", by_alias=True),
+        "identity": record.identity.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "facts": record.facts.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "state": record.state.model_dump(mode="json", by_alias=True, exclude_unset=True),
     }
     return msgspec.json.encode(document, order="sorted") + b"\n"
 

@@ -66,11 +66,14 @@ class VfioDriver:
         module: With underscores, as modprobe knows it.
         name: As /sys/bus/pci/drivers spells it.
         consent: Whether its BAR mappings allow any uncached type.
+        withheld_by: The parameter that makes it withhold that, such as stage2=device; empty
+            where none is needed, or where it never does.
     """
 
     module: str
     name: str
     consent: bool
+    withheld_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +127,22 @@ class OptOutMechanism(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """The global opt-out as one host carries it out."""
+    """The global opt-out as one host carries it out.
+
+    Args:
+        detail: The word of the command line, the driver's module, or why it holds.
+    """
 
     mechanism: OptOutMechanism
     detail: str
     origin: Span
+
+    @property
+    def is_on_command_line(self) -> bool:
+        """Whether its detail is a word that the kernel command line is to have."""
+        return self.mechanism is OptOutMechanism.CMDLINE or (
+            self.mechanism is OptOutMechanism.DRIVER and "=" in self.detail
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,12 @@ class KernelProfile(Document):
     spec: KernelProfileSpec
 
 
+class DriverOptOut(Document):
+    """A parameter of a driver's module; the driver withholds Normal-NC where it is set so."""
+
+    parameter: KernelToken = Field(description="Without the module's name: stage2=device.")
+
+
 class DriverProfileSpec(Document):
     """A VFIO driver: how it is called and what it can do."""
 
@@ -101,6 +107,9 @@ class DriverProfileSpec(Document):
     ids: tuple[PciId, ...] = Field(default=(), description="Empty: any device, by override.")
     consent: Truth = Field(
         default=True, description="Sets VM_ALLOW_ANY_UNCACHED on the BARs that it maps."
+    )
+    opt_out: DriverOptOut | None = Field(
+        default=None, description="What makes it withhold that; none: it always does."
     )
     parameters: dict[ModuleParameter, Literal["bool", "int", "string"]] = Field(
         default_factory=dict

@@ -28,6 +28,9 @@ class KernelFacts(Document):
     capability_on_vm: Literal["0", "1"] | None = Field(
         description="KVM_CHECK_EXTENSION(243) on a VM file descriptor."
     )
+    signatures_enforced: bool | None = Field(
+        default=None, description="Modules must be signed: sig_enforce or lockdown; null: unknown."
+    )
 
 
 class CpuFacts(Document):
@@ -111,6 +114,11 @@ class HostFacts(Document):
     modules: dict[str, Literal["builtin", "module"]] = Field(
         description="The VFIO modules that this kernel has."
     )
+    added_modules: dict[str, bool] | None = Field(
+        default=None,
+        description="VFIO modules that are not from the kernel's package, and whether each is "
+        "signed; null: not looked at.",
+    )
     vfio_aliases: tuple[VfioAlias, ...]
     module_parameters: dict[str, dict[str, str]] | None = Field(
         default=None,
@@ -131,11 +139,26 @@ class Identity(Document):
     serials: dict[PciAddress, str] = Field(default_factory=dict)
 
 
+class Stage2Choice(Document):
+    """What a driver that withholds Normal-NC says of a device."""
+
+    configured: Literal["device", "normal-nc"] = Field(description="For its next open.")
+    active: Literal["none", "device", "normal-nc"] = Field(description="None: it is not open.")
+
+
 class Binding(Document):
     """Which driver owns a PCI function now."""
 
     driver: str | None
     override: str | None
+    stage2: Stage2Choice | None = None
+
+
+class NextKernel(Document):
+    """The kernel of the entry that will boot next, and the VFIO modules that it has."""
+
+    release: str
+    modules: dict[str, Literal["builtin", "module"]]
 
 
 class FileState(Document):
@@ -184,6 +207,9 @@ class HostState(Document):
 
     command_line: str
     next_command_line: str | None = Field(description="Of the entry that will boot next.")
+    next_kernel: NextKernel | None = Field(
+        default=None, description="Null: not known, or the running one."
+    )
     module_parameters: dict[str, dict[str, str]]
     bindings: dict[PciAddress, Binding]
     files: dict[str, FileState]

@@ -1,7 +1,7 @@
 """List the regions that a driver lets the VMM map, with the mapping of each."""
 
 from fleetpolicy.model.fleet import Region, VfioDriver
-from fleetpolicy.model.profiles import DeviceProfileSpec, RegionProfile
+from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec, RegionProfile
 from fleetpolicy.model.record import PciDevice
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.simcore.kvm import VFIO_PCI_BAR, MemoryKind, Pgprot, Vma, VmFlag
@@ -12,6 +12,13 @@ _PGPROT = {
     "normal-nc": Pgprot.WRITECOMBINE,
     "normal-wb": Pgprot.CACHED,
 }
+
+
+def vfio_driver(spec: DriverProfileSpec) -> VfioDriver:
+    """Return a driver as its profile describes it."""
+    withheld_by = spec.opt_out.parameter if spec.opt_out else ""
+    consent = spec.consent and not withheld_by
+    return VfioDriver(canonical_module(spec.module), spec.driver, consent, withheld_by)
 
 
 def list_device_regions(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.commandline import is_met, kernel_tokens, same_parameter
-from fleetpolicy.model.fleet import Assignment, HostClass, ModuleSetting, Setting
-from fleetpolicy.model.record import HostState
+from fleetpolicy.model.fleet import Assignment, HostClass, ModuleSetting, Setting, VfioDriver
+from fleetpolicy.model.record import Binding, HostState
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.simcore.boot.cmdline import Token, canonical
 
@@ -48,6 +48,19 @@ def unmet(host_class: HostClass, state: HostState) -> tuple[Unmet, ...]:
         *_drivers(host_class, state),
         *missing_in_image(host_class, state),
     )
+
+
+def is_withholding(driver: VfioDriver, binding: Binding, state: HostState) -> bool:
+    """Return whether a driver withholds Normal-NC from a device that it is bound to.
+
+    One that needs a parameter for it must show that: for the device, or else for all.
+    """
+    if not driver.withheld_by:
+        return not driver.consent
+    name, _, value = driver.withheld_by.partition("=")
+    if binding.stage2:
+        return {binding.stage2.configured, binding.stage2.active} <= {value, "none"}
+    return state.module_parameters.get(driver.module, {}).get(name) == value
 
 
 def _command_line(setting: Setting, tokens: tuple[Token, ...]) -> Iterator[Unmet]:
@@ -121,3 +134,22 @@ def missing_in_image(host_class: HostClass, state: HostState) -> Iterator[Unmet]
             wanted = f"there before {assignment.device.native_driver}"
             seen = f"absent from {image.path}"
             yield Unmet(INITRAMFS, module, wanted, seen, assignment.driver_origin)
+
+
+def lacks_next(host_class: HostClass, state: HostState) -> Iterator[Unmet]:
+    """Return the drivers that the kernel which boots next does not have, each module once."""
+    following = state.next_kernel
+    if following is None:
+        return
+    seen: set[str] = set()
+    for assignment in host_class.assignments:
+        module = assignment.driver.module
+        if module not in following.modules and module not in seen:
+            seen.add(module)
+            yield Unmet(
+                DRIVER,
+                assignment.device.address,
+                f"{assignment.driver.name} by module {module}",
+                f"without it: kernel {following.release} boots next and has no such module",
+                assignment.driver_origin,
+            )

@@ -31,6 +31,10 @@ class SimulatedKernel(Document):
     cacheable_capability: Literal["known", "unknown"]
     builtin: tuple[ModuleName, ...] = ()
     modules: tuple[ModuleName, ...] = ("vfio_pci",)
+    signed: Truth = Field(default=True, description="Whoever built its modules signed them.")
+    signatures_enforced: Truth | None = Field(
+        default=None, description="It takes signed modules only; null: it does not say."
+    )
 
 
 class SimulatedCpu(Document):

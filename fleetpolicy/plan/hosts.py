@@ -15,6 +15,7 @@ from fleetpolicy.plan.image import renew_image
 from fleetpolicy.plan.manifest import Substance, list_mappings, take_substance
 from fleetpolicy.plan.reboot import (
     boot_reasons,
+    find_next_kernel,
     find_not_converged,
     guests_to_shut,
     has_booted_since,
@@ -116,6 +117,7 @@ class Planner:
     ) -> tuple[Diagnostic, ...]:
         host_class = self.planning.fleet.class_of(host)
         findings = list(find_foreign(host_class, record, compared.differences))
+        findings += find_next_kernel(host_class, record)
         if compared.missing and has_booted_since(record) and not compared.outlook.reasons:
             findings += find_not_converged(record, compared.missing)
         return tuple(findings)

@@ -6,10 +6,17 @@ from fleetpolicy.diagnostics import Diagnostic, Span, Subject
 from fleetpolicy.model.artifact import ArtifactKind
 from fleetpolicy.model.commandline import FILE_BY_LOADER
 from fleetpolicy.model.difference import Difference
+from fleetpolicy.model.fleet import HostClass
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, MODULE_PARAMETER, Unmet
-from fleetpolicy.plan.rules import NOT_CONVERGED
+from fleetpolicy.model.runtime import (
+    COMMAND_LINE,
+    DRIVER,
+    MODULE_PARAMETER,
+    Unmet,
+    lacks_next,
+)
+from fleetpolicy.plan.rules import NEXT_KERNEL_LACKS_DRIVER, NOT_CONVERGED
 
 _DONE = {Verb.CREATE: "is new", Verb.CHANGE: "changes", Verb.REMOVE: "goes"}
 _ENTRIES = {
@@ -73,6 +80,22 @@ def _look_at(item: Unmet, record: HostRecord) -> str:
     files = (FILE_BY_LOADER.get(loader), _ENTRIES.get(loader))
     named = " and ".join(name for name in files if name) or "the boot loader's configuration"
     return f"read {named}, and find out which entry booted: cat /proc/cmdline"
+
+
+def find_next_kernel(host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:
+    """Find drivers that the kernel which boots next does not have."""
+    for item in lacks_next(host_class, record.state):
+        yield NEXT_KERNEL_LACKS_DRIVER.at(
+            item.origin,
+            why=f"{item.subject} would be {item.seen}; policy wants {item.wanted}",
+            fix="install the module for that kernel, or have the host boot the running one; then "
+            "plan again",
+            subject=Subject(
+                record.host,
+                device=item.subject,
+                facts=f"{record.span.path}, {record.collected_at[:10]}",
+            ),
+        )
 
 
 def _place(item: Unmet, record: HostRecord) -> Span:

@@ -61,6 +61,18 @@ LEFT_AS_IS = Rule(
     accepted="onUnsupported: skip-host\n"
     "# on a host that lacks what policy asks for, and has no manifest of ours",
 )
+NEXT_KERNEL_LACKS_DRIVER = Rule(
+    "FP506",
+    "boot-would-lose-driver",
+    Severity.ERROR,
+    "A host is not planned for whose next boot starts a kernel without the driver that policy "
+    "binds a device to.",
+    "depmod.d(5); dkms(8)",
+    rejected="/boot/grub/grub.cfg boots 7.3.4 next, and policy binds a device to optout_vfio_pci:\n"
+    "/lib/modules/7.3.4 has no optout_vfio_pci.ko",
+    accepted="/boot/grub/grub.cfg boots 7.3.4 next, and policy binds a device to optout_vfio_pci:\n"
+    "/lib/modules/7.3.4/updates/dkms/optout_vfio_pci.ko",
+)
 PLAN_UNREADABLE = Rule(
     "FP511",
     "plan-unreadable",

@@ -11,7 +11,7 @@ from fleetpolicy.model.mapping import features_of
 from fleetpolicy.model.policy import DevicePolicy
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.resolve.assignments import assign, fall_back
+from fleetpolicy.resolve.assignments import assign, fall_back, find_lost_memory
 from fleetpolicy.resolve.claims import Claim, claim_devices, matches_device
 from fleetpolicy.resolve.grouping import group_hosts, names_hosts
 from fleetpolicy.resolve.guests import resolve_guests
@@ -20,7 +20,12 @@ from fleetpolicy.resolve.kernel import choose_kernel, choose_platform
 from fleetpolicy.resolve.kernel_rules import HOST_SKIPPED
 from fleetpolicy.resolve.optout import choose_opt_out, with_opt_out
 from fleetpolicy.resolve.rules import UNMATCHED_POLICY
-from fleetpolicy.resolve.settings import collect_module_settings, collect_settings
+from fleetpolicy.resolve.settings import (
+    collect_module_settings,
+    collect_settings,
+    with_withheld,
+)
+from fleetpolicy.resolve.signing import find_unsigned
 from fleetpolicy.resolve.situation import Situation
 
 
@@ -84,7 +89,9 @@ def _resolve_class(situation: Situation) -> _Resolved:
     kernel = with_opt_out(kernel, opt_out)
     assignments, assigned = _assign_all(situation, taken, kernel, opt_out)
     settings, conflicts = collect_settings(situation, opt_out)
-    findings = (*findings, *assigned, *conflicts)
+    module_settings, contradicting = with_withheld(situation, module_settings, assignments)
+    unsigned = find_unsigned(situation, assignments)
+    findings = (*findings, *assigned, *conflicts, *contradicting, *unsigned)
     if any(item.rule.severity is Severity.ERROR for item in findings):
         return _Resolved(None, findings)
     host_class = HostClass(
@@ -116,6 +123,8 @@ def _assign_all(
         if not claim.companion:
             assigned, finding = fall_back(situation, claim, assigned, kernel)
             findings += [finding] if finding else []
+            lost = find_lost_memory(situation, claim, assigned)
+            findings += [lost] if lost else []
         assignments.append(assigned)
     assignments.sort(key=lambda assignment: assignment.device.address)
     return tuple(assignments), tuple(findings)

@@ -9,6 +9,7 @@ from fleetpolicy.model.policy import MappingMode, OnUnsupported
 from fleetpolicy.resolve.claims import Claim
 from fleetpolicy.resolve.drivers import (
     choose_driver,
+    device_profile,
     driver_span,
     list_regions,
     named_driver,
@@ -16,6 +17,7 @@ from fleetpolicy.resolve.drivers import (
 )
 from fleetpolicy.resolve.kernel_rules import HOST_SKIPPED, TRAPPED_INSTEAD
 from fleetpolicy.resolve.optout import withholding_driver
+from fleetpolicy.resolve.optout_rules import COHERENT_MEMORY_LOST
 from fleetpolicy.resolve.situation import Situation
 
 
@@ -69,6 +71,36 @@ def _driver(
         if withholding and (situation.defaults.opt_out or named_driver(situation, claim) == "auto"):
             return withholding
     return choose_driver(situation, claim, uncached=uncached)
+
+
+def find_lost_memory(
+    situation: Situation, claim: Claim, assignment: Assignment
+) -> Diagnostic | None:
+    """Return a finding where the device has coherent memory that this driver does not show.
+
+    Source:
+        Linux, drivers/vfio/pci/nvgrace-gpu/main.c: the memory regions are the variant driver's own.
+    """
+    profile = device_profile(situation, claim.device)
+    if profile is None or not profile.coherent or assignment.mapping is not MappingMode.DEVICE:
+        return None
+    shown = {region.name for region in assignment.regions}
+    lost = [
+        item.name
+        for item in profile.regions
+        if item.memory == "coherent" and item.name not in shown
+    ]
+    if not lost:
+        return None
+    return situation.find(
+        COHERENT_MEMORY_LOST,
+        assignment.mapping_origin,
+        why=f"{assignment.device.address} ({profile.title}) is bound to {assignment.driver.name}; "
+        f"its memory ({', '.join(lost)}) is shown by {profile.variant_driver} alone, so the guest "
+        "has none of it",
+        fix="leave the host out of the opt-out, or give the device to no guest",
+        device=assignment.device.address,
+    )
 
 
 def fall_back(

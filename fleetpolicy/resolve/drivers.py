@@ -2,9 +2,9 @@
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.fleet import Region, VfioDriver
-from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec
+from fleetpolicy.model.profiles import DeviceProfileSpec
 from fleetpolicy.model.record import PciDevice
-from fleetpolicy.model.regions import list_device_regions
+from fleetpolicy.model.regions import list_device_regions, vfio_driver
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.resolve.claims import BRIDGE_CLASS, Claim
 from fleetpolicy.resolve.kernel_rules import NO_DRIVER
@@ -108,11 +108,6 @@ def _check_driver(
 def _pci_drivers(situation: Situation) -> list[str]:
     found = (located.model.spec for located in situation.policy.drivers.values())
     return sorted(spec.driver for spec in found if spec.bus == "pci")
-
-
-def vfio_driver(spec: DriverProfileSpec) -> VfioDriver:
-    """Return a driver as its profile describes it."""
-    return VfioDriver(canonical_module(spec.module), spec.driver, spec.consent)
 
 
 def device_profile(situation: Situation, device: PciDevice) -> DeviceProfileSpec | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.fleet import Kernel, OptOut, OptOutMechanism, VfioDriver
 from fleetpolicy.model.policy import OnUnsupported
-from fleetpolicy.resolve.drivers import vfio_driver
+from fleetpolicy.model.regions import vfio_driver
 from fleetpolicy.resolve.kernel_rules import NO_OPT_OUT
 from fleetpolicy.resolve.situation import Situation
 
@@ -26,7 +26,8 @@ def choose_opt_out(situation: Situation, kernel: Kernel | None) -> OptOut | Diag
         return OptOut(OptOutMechanism.ERA, detail, origin)
     driver = withholding_driver(situation)
     if driver:
-        return OptOut(OptOutMechanism.DRIVER, driver.module, origin)
+        detail = f"{driver.module}.{driver.withheld_by}" if driver.withheld_by else driver.module
+        return OptOut(OptOutMechanism.DRIVER, detail, origin)
     if situation.defaults.on_unsupported is OnUnsupported.TRAPPED:
         detail = "onUnsupported: trapped lets QEMU emulate each access"
         return OptOut(OptOutMechanism.TRAPPED, detail, origin)
@@ -35,9 +36,9 @@ def choose_opt_out(situation: Situation, kernel: Kernel | None) -> OptOut | Diag
         origin,
         why=f"kernel {situation.facts.kernel.release} ({kernel.profile}) gives Normal-NC and has "
         "no parameter against it, and no driver that withholds it is installed",
-        fix="boot a kernel whose KernelProfile has optOut.parameter, or an era A kernel; install "
-        "a driver that withholds the consent and add its DriverProfile (consent: false); "
-        "or allow spec.memoryMapping.onUnsupported: trapped",
+        fix="install the driver optout_vfio_pci (docs/opt-out.md), or another that withholds the "
+        "consent, with its DriverProfile (consent: false); boot a kernel whose KernelProfile has "
+        "optOut.parameter, or an era A kernel; or allow spec.memoryMapping.onUnsupported: trapped",
     )
 
 
@@ -46,8 +47,9 @@ def withholding_driver(situation: Situation) -> VfioDriver | None:
     for module, located in sorted(situation.policy.drivers.items()):
         spec = located.model.spec
         takes_any = spec.bus == "pci" and not spec.ids
-        if takes_any and not spec.consent and module in situation.facts.modules:
-            return vfio_driver(spec)
+        driver = vfio_driver(spec)
+        if takes_any and not driver.consent and module in situation.facts.modules:
+            return driver
     return None
 
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.commandline import FOLLOWS
-from fleetpolicy.model.fleet import ModuleSetting, OptOut, OptOutMechanism, Setting
+from fleetpolicy.model.fleet import Assignment, ModuleSetting, OptOut, Setting
 from fleetpolicy.model.profiles import DriverProfileSpec
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.resolve.defaults import DefaultModule, DefaultParameter, spell_path
@@ -33,7 +33,7 @@ def collect_settings(
     settings = _settings(situation)
     unknown = tuple(_check_words(situation))
     where = {item.name: item.path[:-1] for item in situation.defaults.parameters}
-    if opt_out is None or opt_out.mechanism is not OptOutMechanism.CMDLINE:
+    if opt_out is None or not opt_out.is_on_command_line:
         return settings, unknown
     name, _, value = opt_out.detail.partition("=")
     findings = tuple(
@@ -86,6 +86,35 @@ def _check_words(situation: Situation) -> Iterator[Diagnostic]:
 def _is_same(name: str, other: str) -> bool:
     """Tell whether the kernel takes two parameters for one: dash and underscore are alike."""
     return canonical(name) == canonical(other)
+
+
+def with_withheld(
+    situation: Situation,
+    settings: tuple[ModuleSetting, ...],
+    assignments: tuple[Assignment, ...],
+) -> tuple[tuple[ModuleSetting, ...], tuple[Diagnostic, ...]]:
+    """Return the module parameters with those that make assigned drivers withhold Normal-NC."""
+    wanted: dict[tuple[str, str], ModuleSetting] = {}
+    for item in assignments:
+        name, _, value = item.driver.withheld_by.partition("=")
+        if name:
+            setting = ModuleSetting(item.driver.module, name, value, item.mapping_origin)
+            wanted.setdefault((item.driver.module, name), setting)
+    findings = tuple(
+        situation.find(
+            CONFLICTING_PARAMETER,
+            setting.origin,
+            why=f"{setting.module}.{setting.parameter} is {setting.value} here; the mapping at "
+            f"{needed.origin} needs {needed.value}",
+            fix=f"remove {setting.parameter} from spec.modules.{setting.module}",
+        )
+        for setting in settings
+        if (needed := wanted.get((setting.module, setting.parameter)))
+        and setting.value != needed.value
+    )
+    kept = [item for item in settings if (item.module, item.parameter) not in wanted]
+    ordered = sorted((*kept, *wanted.values()), key=lambda item: (item.module, item.parameter))
+    return tuple(ordered), findings
 
 
 def collect_module_settings(

@@ -16,6 +16,7 @@ from fleetpolicy.verify.rules import (
     NEVER_DEPLOYED,
     RUNNING_STATE_DRIFTED,
 )
+from fleetpolicy.verify.running import judge_next_kernel
 from fleetpolicy.verify.subject import place_of, show_difference, subject_of
 
 _APPLY = "bring it back: fleetpolicy apply; or write the change into the policy"
@@ -40,6 +41,7 @@ def find_drift(
             findings += _find_domains(manifest, artifacts, record)
             if _is_deployed(manifest, artifacts):
                 findings += _find_running(fleet.class_of(host), record)
+                findings += judge_next_kernel(fleet.class_of(host), record)
         elif artifacts:
             findings.append(_never_deployed(artifacts, record))
     findings += _find_left_out(fleet, records)

@@ -14,7 +14,7 @@ from fleetpolicy.verify.content import judge_domains, judge_files, judge_manifes
 from fleetpolicy.verify.drift import find_host_meaning_changes
 from fleetpolicy.verify.leftout import find_left_out, list_left_out
 from fleetpolicy.verify.mappings import Known, judge_mappings
-from fleetpolicy.verify.running import judge_groups, judge_running
+from fleetpolicy.verify.running import judge_groups, judge_next_kernel, judge_running
 
 
 def judge(
@@ -72,6 +72,7 @@ class _Judge:
             "iommu-group-viable": judge_groups(host_class, record, self.vfio_drivers),
             "domains-as-rendered": judge_domains(differences, record),
             "manifest-present": judge_manifest(artifacts, record),
+            "next-kernel-ready": judge_next_kernel(host_class, record),
             "mapping-as-declared": judge_mappings(host_class, record, self.known),
             "mapping-meaning-kept": find_host_meaning_changes(
                 host_class, self.simulation.classes[host.index], record

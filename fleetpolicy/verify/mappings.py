@@ -17,8 +17,8 @@ from fleetpolicy.model.fleet import (
 from fleetpolicy.model.mapping import map_region, wanted_stage2
 from fleetpolicy.model.policyset import PolicySet
 from fleetpolicy.model.record import HostRecord, PciDevice
-from fleetpolicy.model.regions import list_device_regions
-from fleetpolicy.model.scalars import canonical_module
+from fleetpolicy.model.regions import list_device_regions, vfio_driver
+from fleetpolicy.model.runtime import is_withholding
 from fleetpolicy.verify.rules import MAPPING_NOT_AS_DECLARED
 from fleetpolicy.verify.subject import subject_of
 
@@ -34,7 +34,7 @@ class Known:
         for located in self.policy.drivers.values():
             spec = located.model.spec
             if spec.driver == name:
-                return VfioDriver(canonical_module(spec.module), spec.driver, spec.consent)
+                return vfio_driver(spec)
         return None
 
     def gives_normal_nc(self, profile: str) -> bool:
@@ -96,6 +96,8 @@ def _judge_device(
     binding = record.state.bindings.get(assignment.device.address)
     bound = binding.driver if binding else None
     driver = known.driver(bound) if bound else None
+    if driver and binding and not is_withholding(driver, binding, record.state):
+        driver = replace(driver, consent=True)
     if device is None or driver is None:
         yield (
             f"no region of {assignment.device.address} can be mapped: it is bound to "

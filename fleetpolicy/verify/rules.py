@@ -155,3 +155,15 @@ HOST_LEFT_OUT = Rule(
     accepted="onUnsupported: skip-host\n"
     "# on a host that lacks what policy asks for, and was never deployed",
 )
+NEXT_KERNEL_LACKS_DRIVER = Rule(
+    "FP716",
+    "next-kernel-lacks-driver",
+    Severity.ERROR,
+    "A kernel upgrade must not undo a binding in silence: the kernel that boots next has to have "
+    "the driver of every assigned device.",
+    "depmod.d(5); dkms(8)",
+    rejected="/boot/grub/grub.cfg boots 7.3.4 next, and the device is bound to optout_vfio_pci:\n"
+    "/lib/modules/7.3.4 has no optout_vfio_pci.ko",
+    accepted="/boot/grub/grub.cfg boots 7.3.4 next, and the device is bound to optout_vfio_pci:\n"
+    "/lib/modules/7.3.4/updates/dkms/optout_vfio_pci.ko",
+)

@@ -6,13 +6,21 @@ from types import MappingProxyType
 from fleetpolicy.diagnostics import Diagnostic, Rule
 from fleetpolicy.model.fleet import HostClass
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.model.runtime import COMMAND_LINE, DRIVER, INITRAMFS, MODULE_PARAMETER, Unmet
+from fleetpolicy.model.runtime import (
+    COMMAND_LINE,
+    DRIVER,
+    INITRAMFS,
+    MODULE_PARAMETER,
+    Unmet,
+    lacks_next,
+)
 from fleetpolicy.verify.rules import (
     COMMAND_LINE_UNMET,
     DRIVER_NOT_BOUND,
     FILE_NOT_IN_PLACE,
     GROUP_NOT_VIABLE,
     MODULE_PARAMETER_UNMET,
+    NEXT_KERNEL_LACKS_DRIVER,
 )
 from fleetpolicy.verify.subject import subject_of
 
@@ -50,6 +58,18 @@ def judge_running(what: str, missing: Iterable[Unmet], record: HostRecord) -> It
                 fix=_FIXES[what],
                 subject=subject_of(record, item.subject if what == DRIVER else ""),
             )
+
+
+def judge_next_kernel(host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:
+    """Find drivers that the kernel which boots next does not have."""
+    for item in lacks_next(host_class, record.state):
+        yield NEXT_KERNEL_LACKS_DRIVER.at(
+            item.origin,
+            why=f"{item.subject} would be {item.seen}; policy wants {item.wanted}",
+            fix="install the module for that kernel before the host reboots, or have it boot the "
+            "running one; then look again",
+            subject=subject_of(record, item.subject),
+        )
 
 
 def judge_groups(

@@ -63,6 +63,7 @@ def kernel_facts(host: Host) -> dict[str, object]:
         "normalNcMarker": marker,
         "pageSizeKib": _page_size_kib(host),
         "release": release_of(host),
+        "signaturesEnforced": _enforces_signatures(host),
     }
 
 
@@ -79,6 +80,20 @@ def cpu_facts(host: Host, capability_on_vm: object) -> dict[str, object]:
     elif arch_of(host) == "aarch64":
         shown = _features(host)
     return {"model": _cpu_model(host), **shown}
+
+
+def _enforces_signatures(host: Host) -> bool | None:
+    """Return whether unsigned modules are refused; None where the kernel does not say.
+
+    Source:
+        Linux, kernel/module/signing.c: sig_enforce; security/lockdown/lockdown.c, its file names
+        every mode and puts the one in force into brackets
+    """
+    enforced = host.line("/sys/module/module/parameters/sig_enforce")
+    lockdown = host.line("/sys/kernel/security/lockdown")
+    if enforced == "Y" or (lockdown and "[none]" not in lockdown):
+        return True
+    return False if enforced == "N" or lockdown else None
 
 
 def _page_size_kib(host: Host) -> int:

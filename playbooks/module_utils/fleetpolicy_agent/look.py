@@ -16,9 +16,11 @@ from ansible.module_utils.fleetpolicy_agent.kernel import (
 from ansible.module_utils.fleetpolicy_agent.pci import device_facts, serials
 from ansible.module_utils.fleetpolicy_agent.platform import (
     Modules,
+    added_modules,
     boot_facts,
     firmware_facts,
     libvirt_facts,
+    parameters_of,
 )
 from ansible.module_utils.fleetpolicy_agent.state import boot_id, host_state
 
@@ -73,7 +75,9 @@ def _facts(host: Host) -> dict[str, object]:
     modules = Modules(host, release)
     devices = device_facts(host, modules)
     vfio = modules.vfio_modules()
+    described = modules.described(list(vfio))
     return {
+        "addedModules": None if described is None else added_modules(described),
         "arch": arch,
         "boot": boot_facts(host, release),
         "cpu": cpu_facts(host, kernel["capabilityOnVm"]),
@@ -81,7 +85,7 @@ def _facts(host: Host) -> dict[str, object]:
         "firmware": firmware_facts(host),
         "kernel": kernel,
         "libvirt": libvirt_facts(host),
-        "moduleParameters": modules.parameters(list(vfio)),
+        "moduleParameters": None if described is None else parameters_of(described),
         "modules": vfio,
         "nativeSoftdeps": modules.softdeps({str(device["nativeDriver"]) for device in devices}),
         "vfioAliases": modules.vfio_aliases(),

@@ -37,16 +37,24 @@ def device_facts(host: Host, modules: Modules) -> list[dict[str, object]]:
     return devices
 
 
-def bindings(host: Host) -> dict[str, dict[str, str | None]]:
+def bindings(host: Host) -> dict[str, dict[str, object]]:
     """Return which driver owns each PCI function and which one it is reserved for."""
-    found = {}
+    found: dict[str, dict[str, object]] = {}
     for address in addresses(host):
         override = host.line(f"{DEVICES}/{address}/driver_override")
         found[address] = {
             "driver": host.target(f"{DEVICES}/{address}/driver"),
             "override": None if override in {None, "", "(null)"} else override,
+            "stage2": _stage2(host, address),
         }
     return found
+
+
+def _stage2(host: Host, address: str) -> dict[str, str] | None:
+    """Return what a driver that can withhold Normal-NC says, None where it is another."""
+    folder = f"{DEVICES}/{address}/stage2"
+    shown = {name: host.line(f"{folder}/{name}") for name in ("configured", "active")}
+    return {name: value for name, value in shown.items() if value} if all(shown.values()) else None
 
 
 def serials(host: Host) -> dict[str, str]:

@@ -107,16 +107,16 @@ class Modules:
                 found[name] = _softdep(text)
         return dict(sorted(found.items()))
 
-    def parameters(self, modules: list[str]) -> dict[str, dict[str, str]] | None:
-        """Return what modules take, and of which kind; None when modinfo does not tell of all."""
+    def described(self, modules: list[str]) -> dict[str, str] | None:
+        """Return what modinfo(8) prints of each module; None when it does not tell of all."""
         text = self._host.output("modinfo", "-k", self._release, *modules) if modules else None
         if text is None:
             return None
-        found: dict[str, dict[str, str]] = {}
-        for block in re.split(r"^filename:.*$", text, flags=re.MULTILINE)[1:]:
+        found: dict[str, str] = {}
+        for block in re.split(r"^(?=filename:)", text, flags=re.MULTILINE):
             name = re.search(r"^name:\s+(\S+)$", block, re.MULTILINE)
             if name:
-                found[name.group(1).replace("-", "_")] = dict(sorted(_parameters(block)))
+                found[name.group(1).replace("-", "_")] = block
         return found if set(found) == set(modules) else None
 
     def vfio_aliases(self) -> list[dict[str, str]]:
@@ -154,3 +154,26 @@ def _softdep(text: str) -> dict[str, list[str]]:
         elif current:
             lists[current].append(word.replace("-", "_"))
     return {"pre": lists["pre:"], "post": lists["post:"]}
+
+
+def parameters_of(described: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return what modules take, and of which kind.
+
+    Args:
+        described: Module to what modinfo prints of it.
+    """
+    return {module: dict(sorted(_parameters(text))) for module, text in described.items()}
+
+
+def added_modules(described: dict[str, str]) -> dict[str, bool]:
+    """Return the modules that did not come with the kernel, and whether each is signed.
+
+    Source:
+        depmod.d(5): updates/ and extra/ are for modules of others; modinfo(8) prints the kind of a
+        signature as sig_id
+    """
+    return {
+        module: bool(re.search(r"^sig_id:\s*\S", text, re.MULTILINE))
+        for module, text in described.items()
+        if re.match(r"filename:\s+\S*/lib/modules/[^/]+/(?:updates|extra)/", text)
+    }

@@ -10,6 +10,7 @@ import stat
 
 from ansible.module_utils.fleetpolicy_agent.domains import domain_texts, running_domains
 from ansible.module_utils.fleetpolicy_agent.host import Host
+from ansible.module_utils.fleetpolicy_agent.kernel import release_of
 from ansible.module_utils.fleetpolicy_agent.loader import next_command_line
 from ansible.module_utils.fleetpolicy_agent.owned import (
     CONCERNS_US,
@@ -21,8 +22,9 @@ from ansible.module_utils.fleetpolicy_agent.owned import (
     digest_of,
 )
 from ansible.module_utils.fleetpolicy_agent.pci import bindings
+from ansible.module_utils.fleetpolicy_agent.platform import Modules
 
-MODULES = re.compile(r"vfio\w*|iommufd|kvm\w*|arm_smmu\w*|nvgrace_gpu_vfio_pci")
+MODULES = re.compile(r"\w*vfio\w*|iommufd|kvm\w*|arm_smmu\w*")
 HEX_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 TEXTS = ("host", "revision", "plan", "bootId", "kernel")
 
@@ -34,6 +36,7 @@ def boot_id(host: Host) -> str:
 
 def host_state(host: Host) -> dict[str, object]:
     """Return the state of a host in the form that records have it."""
+    following = next_command_line(host)
     return {
         "bindings": bindings(host),
         "commandLine": host.line("/proc/cmdline") or "",
@@ -41,9 +44,19 @@ def host_state(host: Host) -> dict[str, object]:
         "files": _files(host),
         "manifest": _manifest(host),
         "moduleParameters": _module_parameters(host),
-        "nextCommandLine": next_command_line(host),
+        "nextCommandLine": following,
+        "nextKernel": _next_kernel(host, following),
         "running": running_domains(host),
     }
+
+
+def _next_kernel(host: Host, command_line: str | None) -> dict[str, object] | None:
+    """Return the kernel that boots next and its VFIO modules, None where it is the running one."""
+    image = re.match(r"BOOT_IMAGE=\S*/vmlinuz-(\S+)", command_line or "")
+    if image is None or image.group(1) == release_of(host):
+        return None
+    release = image.group(1)
+    return {"modules": Modules(host, release).vfio_modules(), "release": release}
 
 
 def _module_parameters(host: Host) -> dict[str, dict[str, str]]:

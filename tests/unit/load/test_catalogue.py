@@ -61,6 +61,7 @@ def test_drivers_are_spelt_as_sysfs_spells_them(policy: PolicySet) -> None:
         "hisi_acc_vfio_pci": "hisi_acc_vfio_pci",
         "mlx5_vfio_pci": "mlx5_vfio_pci",
         "nvgrace_gpu_vfio_pci": "nvgrace_gpu_vfio_pci",
+        "optout_vfio_pci": "optout_vfio_pci",
         "pds_vfio_pci": "pds_vfio_pci",
         "qat_vfio_pci": "qat_vfio_pci",
         "vfio_pci": "vfio-pci",
@@ -70,14 +71,14 @@ def test_drivers_are_spelt_as_sysfs_spells_them(policy: PolicySet) -> None:
     assert all(item.model.spec.consent for item in policy.drivers.values())
 
 
-def test_only_vfio_pci_takes_any_device(policy: PolicySet) -> None:
+def test_only_vfio_pci_and_our_driver_take_any_device(policy: PolicySet) -> None:
     any_id = [
         module
         for module, item in policy.drivers.items()
         if item.model.spec.bus == "pci" and not item.model.spec.ids
     ]
 
-    assert any_id == ["vfio_pci"]
+    assert any_id == ["optout_vfio_pci", "vfio_pci"]
 
 
 def test_variant_drivers_take_the_devices_that_name_them(policy: PolicySet) -> None:

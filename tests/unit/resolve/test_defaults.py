@@ -7,6 +7,7 @@ import pytest
 
 Make = Callable[..., Any]
 GPU = {"gpu": {"match": {"device": {"id": "10de:2342"}}}}
+DISK = {"disk": {"match": {"device": {"id": "144d:a808"}}}}
 OUT = {"memoryMapping": {"globalOptOut": True}}
 
 
@@ -100,7 +101,7 @@ def test_override_replaces_a_parameter_that_is_spelt_with_a_dash(site: Make) -> 
 def test_opt_out_anywhere_holds_for_the_matched_hosts(
     site: Make, fleet: dict[str, Any], origin: str
 ) -> None:
-    found = site(era="a", policies=GPU, fleet=fleet).only_class()
+    found = site(era="a", policies=DISK, fleet=fleet).only_class()
 
     assert (found.opt_out.mechanism.value, str(found.opt_out.origin)) == ("era", origin)
     assert [item.mapping.value for item in found.assignments] == ["device"]

@@ -276,9 +276,10 @@ def test_opt_out_without_a_mechanism_is_fp215(site: Make, era: str) -> None:
         (
             f"fleet#spec.memoryMapping.globalOptOut: FP215 [n1] kernel {release} (era-{era}) gives "
             "Normal-NC and has no parameter against it, and no driver that withholds it is "
-            "installed -> boot a kernel whose KernelProfile has optOut.parameter, or an era A "
-            "kernel; install a driver that withholds the consent and add its DriverProfile "
-            "(consent: false); or allow spec.memoryMapping.onUnsupported: trapped"
+            "installed -> install the driver optout_vfio_pci (docs/opt-out.md), or another that "
+            "withholds the consent, with its DriverProfile (consent: false); boot a kernel whose "
+            "KernelProfile has optOut.parameter, or an era A kernel; or allow "
+            "spec.memoryMapping.onUnsupported: trapped"
         )
     ]
 

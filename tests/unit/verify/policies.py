@@ -45,6 +45,7 @@ def make_policy(devices: dict[str, Located[DeviceProfile]] | None = None) -> Pol
     drivers = (
         make_driver("vfio_pci", "vfio-pci"),
         make_driver("withheld_vfio_pci", "withheld-vfio-pci", consent=False),
+        make_driver("optout_vfio_pci", "optout_vfio_pci", optOut={"parameter": "stage2=device"}),
     )
     return PolicySet(
         fleet=locate(fleet),

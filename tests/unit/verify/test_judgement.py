@@ -52,6 +52,7 @@ CHECKS = [
     "mapping-as-declared",
     "mapping-meaning-kept",
     "module-parameters",
+    "next-kernel-ready",
 ]
 
 
