@@ -178,3 +178,21 @@ def test_version_is_printed_without_loading_the_tool() -> None:
     )
 
     assert done.stdout.splitlines()[1] == "['fleetpolicy.cli']"
+
+
+def test_validate_of_a_fleet_loads_nothing_that_it_does_not_use() -> None:
+    program = (
+        "import sys; from fleetpolicy.cli import main; "
+        "status = main(['validate', '-q', '-i', 'tests/fleet', '--policy', 'tests/cases/demo']); "
+        "unused = ('ansible_runner', 'jsonschema', 'xml', 'fleetpolicy.compare', "
+        "'fleetpolicy.deploy', 'fleetpolicy.plan', 'fleetpolicy.runner.playbook', "
+        "'fleetpolicy.simcore.boot.simulate', 'fleetpolicy.simcore.topology', "
+        "'fleetpolicy.simcore.prove.certifying', 'fleetpolicy.verify'); "
+        "print(status, [name for name in unused if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert done.stdout.splitlines()[-1] == "0 []"

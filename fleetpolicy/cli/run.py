@@ -3,8 +3,6 @@
 import gc
 import os
 import sys
-import tempfile
-import traceback
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
@@ -68,6 +66,9 @@ def _report_unusable(error: OSError, output: Output) -> int:
 
 def _report_bug(error: Exception) -> int:
     """Keep the trace for a report and tell where it is."""
+    import tempfile  # noqa: PLC0415 for bugs alone
+    import traceback  # noqa: PLC0415
+
     handle, name = tempfile.mkstemp(prefix="fleetpolicy-", suffix=".log")
     with os.fdopen(handle, "w") as log:
         traceback.print_exception(error, file=log)

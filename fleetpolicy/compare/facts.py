@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import to_builtins
+
 from fleetpolicy.model.factdiff import FactChange, FactsDifference
 from fleetpolicy.model.record import HostRecord
 
@@ -54,7 +56,7 @@ def _shared(record: HostRecord) -> dict[str, Any]:
 
 
 def _own(record: HostRecord) -> dict[str, Any]:
-    identity = record.identity.model_dump(mode="json", by_alias=True)
+    identity = to_builtins(record.identity)
     return {"collectedAt": record.collected_at, "identity": identity}
 
 

@@ -3,9 +3,10 @@
 import gc
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, BinaryIO, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -14,11 +15,12 @@ from pydantic import BaseModel, ValidationError
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span, Subject
 from fleetpolicy.load.host_rules import RECORD_UNREADABLE, SECOND_RECORD, WRONG_FILE_NAME
 from fleetpolicy.load.record_faults import find_faults
-from fleetpolicy.model.record import HostFacts, HostRecord, HostState, Identity
+from fleetpolicy.model.record import HostFacts, HostIdentity, HostRecord, HostState, Identity
 
 _API_VERSION = "fleetpolicy/v1alpha1"
 _KIND = "HostRecord"
 _KEY_BYTES = 16
+_READ_AHEAD = 1 << 17
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -40,7 +42,16 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     state: msgspec.Raw
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The bodies of one loading by their bytes: what comes again is not even digested."""
+
+    facts: dict[bytes, tuple[HostFacts, bytes]] = field(default_factory=dict)
+    states: dict[bytes, tuple[HostState, bytes]] = field(default_factory=dict)
+
+
 _envelopes = msgspec.json.Decoder(_Envelope)
+_identities = msgspec.json.Decoder(HostIdentity)
 
 
 def load_records(folder: Path) -> tuple[dict[str, HostRecord], tuple[Diagnostic, ...]]:
@@ -54,9 +65,9 @@ def load_records(folder: Path) -> tuple[dict[str, HostRecord], tuple[Diagnostic,
     findings: list[Diagnostic] = []
     with _without_collecting():
         for record in _records_in(folder, findings):
-            misplaced = _find_misplaced(record, records)
-            findings.extend(misplaced)
-            if not misplaced:
+            if record.host in records:
+                findings.append(_find_second(record, records[record.host]))
+            else:
                 records[record.host] = record
     ordered = {host: records[host] for host in sorted(records)}
     return ordered, tuple(sorted(findings, key=lambda item: item.order))
@@ -72,23 +83,36 @@ def parse_record(data: bytes, span: Span) -> HostRecord:
     Raises:
         FleetPolicyError: It is none; every fault is named.
     """
+    return _parse(data, span, _Seen())
+
+
+def _parse(data: bytes, span: Span, seen: _Seen) -> HostRecord:
     try:
         envelope = _envelopes.decode(data)
-        facts, facts_key = _share(_facts, HostFacts, bytes(envelope.facts))
-        state, state_key = _share(_states, HostState, bytes(envelope.state))
-        identity = Identity.model_validate_json(bytes(envelope.identity), strict=True)
+        facts, facts_key = _share(seen.facts, _facts, HostFacts, bytes(envelope.facts))
+        state, state_key = _share(seen.states, _states, HostState, bytes(envelope.state))
+        identity = _identify(envelope.identity)
     except (msgspec.MsgspecError, ValidationError, RecursionError, UnicodeError) as error:
         raise FleetPolicyError(*find_faults(data, span, str(error))) from error
     return HostRecord(
-        host=envelope.host,
-        span=span,
-        collected_at=envelope.collected_at,
-        identity=identity,
-        facts=facts,
-        facts_key=facts_key,
-        state=state,
-        state_key=state_key,
+        envelope.host,
+        span,
+        envelope.collected_at,
+        identity,
+        facts,
+        facts_key,
+        state,
+        state_key,
     )
+
+
+def _identify(body: msgspec.Raw) -> HostIdentity:
+    """Return who a host is; the model judges what is spelt in an unusual way or wrong."""
+    try:
+        return _identities.decode(body)
+    except (msgspec.MsgspecError, UnicodeError):
+        judged = Identity.model_validate_json(bytes(body), strict=True)
+    return HostIdentity(judged.machine_id, judged.boot_id, judged.uptime_seconds, judged.serials)
 
 
 def dump_record(record: HostRecord) -> bytes:
@@ -98,7 +122,7 @@ def dump_record(record: HostRecord) -> bytes:
         "kind": _KIND,
         "host": record.host,
         "collectedAt": record.collected_at,
-        "identity": record.identity.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "identity": record.identity,
         "facts": record.facts.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "state": record.state.model_dump(mode="json", by_alias=True, exclude_unset=True),
     }
@@ -106,13 +130,20 @@ def dump_record(record: HostRecord) -> bytes:
 
 
 def _share(
-    known: MutableMapping[bytes, Body], model: type[Body], body: bytes
+    seen: dict[bytes, tuple[Body, bytes]],
+    known: MutableMapping[bytes, Body],
+    model: type[Body],
+    body: bytes,
 ) -> tuple[Body, bytes]:
-    key = blake2b(body, digest_size=_KEY_BYTES).digest()
-    found = known.get(key)
+    """Return what a body says and its key; equal bodies are one object while anybody has it."""
+    found = seen.get(body)
     if found is None:
-        found = known[key] = model.model_validate_json(body, strict=True)
-    return found, key
+        key = blake2b(body, digest_size=_KEY_BYTES).digest()
+        judged = known.get(key)
+        if judged is None:
+            judged = known[key] = model.model_validate_json(body, strict=True)
+        found = seen[body] = judged, key
+    return found
 
 
 @contextmanager
@@ -128,17 +159,30 @@ def _without_collecting() -> Iterator[None]:
 
 
 def _records_in(folder: Path, findings: list[Diagnostic]) -> Iterator[HostRecord]:
+    seen = _Seen()
     for path in _files_of(folder, findings):
         try:
-            data = path.read_bytes()
+            with path.open("rb", buffering=_READ_AHEAD) as file:
+                yield from _records_of(path, file, seen, findings)
         except OSError as error:
             findings.append(_unreadable(path, error))
+
+
+def _records_of(
+    path: Path, file: BinaryIO, seen: _Seen, findings: list[Diagnostic]
+) -> Iterator[HostRecord]:
+    whole = path.suffix == ".json"
+    parts = ((Span(str(path)), file.read()),) if whole else _lines(str(path), file)
+    for span, part in parts:
+        try:
+            record = _parse(part, span, seen)
+        except FleetPolicyError as error:
+            findings.extend(error.diagnostics)
             continue
-        for span, part in _parts(path, data):
-            try:
-                yield parse_record(part, span)
-            except FleetPolicyError as error:
-                findings.extend(error.diagnostics)
+        if whole and path.stem != record.host:
+            findings.append(_find_misnamed(path, record))
+        else:
+            yield record
 
 
 def _files_of(folder: Path, findings: list[Diagnostic]) -> list[Path]:
@@ -166,24 +210,19 @@ def _unreadable(path: Path, error: OSError) -> Diagnostic:
     return RECORD_UNREADABLE.at(Span(str(path)), why=why, fix="make it readable, or move it away")
 
 
-def _parts(path: Path, data: bytes) -> Iterator[tuple[Span, bytes]]:
-    if path.suffix == ".json":
-        yield Span(str(path)), data
-        return
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if line.strip():
-            yield Span(str(path), number, 1), line
+def _lines(path: str, file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
+    for number, line in enumerate(file, start=1):
+        if not line.isspace():
+            yield Span(path, number, 1), line.removesuffix(b"\n")
 
 
-def _find_misplaced(record: HostRecord, records: dict[str, HostRecord]) -> list[Diagnostic]:
-    path = Path(record.span.path)
-    subject = Subject(host=record.host)
-    if path.suffix == ".json" and path.stem != record.host:
-        why = f"the record in {path.name} is of host {record.host}"
-        fix = f"call the file {record.host}.json, or record {path.stem} anew"
-        return [WRONG_FILE_NAME.at(record.span, why=why, fix=fix, subject=subject)]
-    if record.host in records:
-        why = f"{record.host} has a record at {records[record.host].span} already"
-        fix = "remove one of them"
-        return [SECOND_RECORD.at(record.span, why=why, fix=fix, subject=subject)]
-    return []
+def _find_misnamed(path: Path, record: HostRecord) -> Diagnostic:
+    why = f"the record in {path.name} is of host {record.host}"
+    fix = f"call the file {record.host}.json, or record {path.stem} anew"
+    return WRONG_FILE_NAME.at(record.span, why=why, fix=fix, subject=Subject(record.host))
+
+
+def _find_second(record: HostRecord, first: HostRecord) -> Diagnostic:
+    why = f"{record.host} has a record at {first.span} already"
+    fix = "remove one of them"
+    return SECOND_RECORD.at(record.span, why=why, fix=fix, subject=Subject(record.host))

@@ -21,7 +21,8 @@ DOCUMENT_LIMIT = 10_000
 NODE_LIMIT = 500_000
 FINDING_LIMIT = 1_000
 _RESTARTS = 50
-_UNPRINTABLE = re.compile(
+_PLAIN = re.compile("[\t\n\r\x20-\x7e]*")
+_UNPRINTABLE = (
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _START = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
@@ -78,7 +79,9 @@ def _decode(data: bytes, path: str) -> str | Diagnostic:
         before = data[: error.start].decode("utf-8-sig", "replace")
         why = f"byte 0x{data[error.start]:02x} is not UTF-8"
         return SYNTAX.at(_span_after(path, before), why=why, fix="save the file as UTF-8")
-    odd = _UNPRINTABLE.search(text)
+    if _PLAIN.fullmatch(text):
+        return text
+    odd = re.search(_UNPRINTABLE, text)
     if odd is None:
         return text
     return SYNTAX.at(

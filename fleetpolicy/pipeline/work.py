@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fleetpolicy.diagnostics import (
     Diagnostic,
@@ -13,17 +14,18 @@ from fleetpolicy.diagnostics import (
 )
 from fleetpolicy.model.artifact import Rendering
 from fleetpolicy.model.fleet import Fleet
-from fleetpolicy.model.plan import Plan, Planning
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.model.simulation import Simulation
 from fleetpolicy.pipeline.exceptions import check_exceptions
 from fleetpolicy.pipeline.line_length import find_long_lines
 from fleetpolicy.pipeline.loading import Loaded, Looked, narrow
 from fleetpolicy.pipeline.silencing import Scene, find_idle, set_scene, silence
-from fleetpolicy.plan import plan
 from fleetpolicy.render import render
 from fleetpolicy.resolve import resolve
 from fleetpolicy.simulate import simulate
+
+if TYPE_CHECKING:
+    from fleetpolicy.model.plan import Plan
 
 WORKED_OUT = ("FP2", "FP3", "FP4")
 PLANNED = ("FP5",)
@@ -85,8 +87,11 @@ def stop_at_errors(work: Work, profile: Profile, found: tuple[Diagnostic, ...] =
         raise FleetPolicyError(*spoken(findings, profile), *silenced(findings, profile))
 
 
-def plan_work(work: Work) -> tuple[Plan, tuple[Diagnostic, ...]]:
+def plan_work(work: Work) -> "tuple[Plan, tuple[Diagnostic, ...]]":
     """Return what brings the hosts to the policy, and what the planning found."""
+    from fleetpolicy.model.plan import Planning  # noqa: PLC0415 most runs plan nothing
+    from fleetpolicy.plan import plan  # noqa: PLC0415
+
     source = work.loaded.inventory.source.path
     planning = Planning(work.fleet, work.simulation, work.rendering, work.records, source)
     made, found = plan(planning)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity, Waiver
-from fleetpolicy.model.plan import Check, Plan
-from fleetpolicy.model.radius import Radius
 from fleetpolicy.report.colour import Palette
+
+if TYPE_CHECKING:  # a policy that is judged alone knows neither hosts nor plans
+    from fleetpolicy.model.plan import Check, Plan
+    from fleetpolicy.model.radius import Radius
 
 BAD_RESULTS = frozenset({"invalid", "failed", "stopped", "unreachable", "refused", "drift"})
 _TOLD_BY_FIELDS = frozenset({"findings", "drift", "silenced", "hosts", "checks"})
@@ -55,9 +58,9 @@ class Product:
     in_force: tuple[Waiver, ...] | None = None
     hosts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    checks: tuple[Check, ...] = ()
-    plan: Plan | None = None
-    radius: Radius | None = None
+    checks: "tuple[Check, ...]" = ()
+    plan: "Plan | None" = None
+    radius: "Radius | None" = None
     tables: tuple[Table, ...] = ()
     profile: Profile = Profile.SAFETY
     strict: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from fleetpolicy.diagnostics import Diagnostic, Severity, Span
 from fleetpolicy.model.amounts import amount
@@ -55,7 +56,7 @@ def resolve(
         elif resolved.host_class:
             hosts += (_place(name, len(classes), guests.get(name, {})) for name in members)
             classes.append(resolved.host_class)
-    hosts.sort(key=lambda host: host.name)
+    hosts.sort(key=attrgetter("name"))
     return Fleet(tuple(hosts), tuple(classes), skipped, policy.revision), tuple(findings)
 
 

@@ -10,7 +10,7 @@ from fleetpolicy.resolve.claims import BRIDGE_CLASS, Claim
 from fleetpolicy.resolve.kernel_rules import NO_DRIVER
 from fleetpolicy.resolve.rules import NO_REGIONS
 from fleetpolicy.resolve.situation import Situation
-from fleetpolicy.simcore.boot import driver_for
+from fleetpolicy.simcore.boot.aliases import driver_for
 
 VFIO_PCI = "vfio_pci"
 

@@ -24,17 +24,19 @@ _CHOOSERS: Mapping[str | int, str] = {
 }
 
 
+_Fitting = tuple[tuple[int, ...], tuple[int, ...]]
+"""Indices of the policies and of the overrides whose host match holds."""
+
+
 def group_hosts(
     policy: PolicySet, inventory: Inventory, records: Mapping[str, HostRecord]
 ) -> tuple[tuple[Situation, ...], tuple[Diagnostic, ...]]:
     """Return one situation per class of equal hosts, in the order of their first hosts."""
     guests = _guests_by_host(policy.guests)
     members: dict[Hashable, list[str]] = {}
-    chosen: dict[Hashable, tuple[tuple[int, ...], tuple[int, ...]]] = {}
-    choose = _host_matcher(
-        [located.model.spec.match.hosts for located in policy.device_policies], inventory
-    )
-    override = _host_matcher([item.hosts for item in policy.fleet.model.spec.overrides], inventory)
+    chosen: dict[Hashable, _Fitting] = {}
+    shapes = {name: tuple(_shape(item.model) for item in found) for name, found in guests.items()}
+    choose = _host_matcher(policy, inventory)
     compares_serials = _names_serials(policy)
     missing = []
     for name, host in inventory.hosts.items():
@@ -42,16 +44,14 @@ def group_hosts(
         if record is None:
             missing.append(name)
             continue
-        policies, overrides = choose(host), override(host)
-        key = (
-            record.facts_key,
-            policies,
-            overrides,
-            tuple(_shape(guest.model) for guest in guests.get(name, ())),
-            tuple(sorted(record.identity.serials.items())) if compares_serials else (),
-        )
-        members.setdefault(key, []).append(name)
-        chosen[key] = policies, overrides
+        fitting = choose(host)
+        serials = tuple(sorted(record.identity.serials.items())) if compares_serials else ()
+        key = (record.facts_key, fitting, shapes.get(name), serials)
+        equals = members.get(key)
+        if equals is None:
+            members[key], chosen[key] = [name], fitting
+        else:
+            equals.append(name)
     situations = tuple(
         _situate(policy, names, records[names[0]], guests.get(names[0], ()), chosen[key])
         for key, names in members.items()
@@ -64,7 +64,7 @@ def _situate(
     names: Sequence[str],
     record: HostRecord,
     guests: tuple[Located[Guest], ...],
-    chosen: tuple[tuple[int, ...], tuple[int, ...]],
+    chosen: _Fitting,
 ) -> Situation:
     """Return the situation of equal hosts; chosen are the policies and the overrides for them."""
     policies, overrides = chosen
@@ -111,28 +111,28 @@ def _names_serials(policy: PolicySet) -> bool:
     )
 
 
-def _host_matcher(
-    matches: Sequence[HostMatch], inventory: Inventory
-) -> Callable[[InventoryHost], tuple[int, ...]]:
-    """Return a function from a host to the indices of the matches that hold for it."""
-    remembered: dict[Hashable, tuple[int, ...]] = {}
+def _host_matcher(policy: PolicySet, inventory: Inventory) -> Callable[[InventoryHost], _Fitting]:
+    """Return a function from a host to what fits it; hosts that share labels are judged once."""
+    policies = [located.model.spec.match.hosts for located in policy.device_policies]
+    overrides = [item.hosts for item in policy.fleet.model.spec.overrides]
+    remembered: dict[Hashable, _Fitting] = {}
     by_pattern = [
         inventory.patterns.get(pattern, frozenset())
-        for pattern in dict.fromkeys(match.pattern for match in matches)
+        for pattern in dict.fromkeys(match.pattern for match in (*policies, *overrides))
         if pattern
     ]
 
-    def choose(host: InventoryHost) -> tuple[int, ...]:
-        key = (
-            host.groups,
-            tuple(sorted(host.labels.items())),
-            tuple(host.name in names for names in by_pattern),
+    def find(matches: Sequence[HostMatch], host: InventoryHost) -> tuple[int, ...]:
+        return tuple(
+            index for index, match in enumerate(matches) if matches_host(match, host, inventory)
         )
-        if key not in remembered:
-            remembered[key] = tuple(
-                index for index, match in enumerate(matches) if matches_host(match, host, inventory)
-            )
-        return remembered[key]
+
+    def choose(host: InventoryHost) -> _Fitting:
+        key = (host.groups, id(host.labels), *[host.name in names for names in by_pattern])
+        fitting = remembered.get(key)
+        if fitting is None:
+            fitting = remembered[key] = find(policies, host), find(overrides, host)
+        return fitting
 
     return choose
 

@@ -17,13 +17,18 @@ from fleetpolicy.simcore.stage1 import (
 )
 
 
-@cache
 def guest_choices(features: CpuFeatures) -> tuple[MemoryAttributes, ...]:
     """Return every distinct outcome of stage 1, simplest first.
 
     The guest owns MAIR_EL1, its descriptors, SCTLR_EL1.M and SCTLR_EL1.C; the hypervisor owns
-    HCR_EL2.DC. A reserved encoding behaves as one of the defined ones and so adds nothing.
+    HCR_EL2.DC. A reserved encoding behaves as one of the defined ones and so adds nothing. FEAT_XS
+    and FEAT_MTE2 alone define encodings, so CPUs that agree on both share the outcomes.
     """
+    return _guest_choices(CpuFeatures(fwb=False, dic=False, xs=features.xs, mte2=features.mte2))
+
+
+@cache
+def _guest_choices(features: CpuFeatures) -> tuple[MemoryAttributes, ...]:
     mapped = defined_attributes(features)
     outcomes = [
         *mapped,

@@ -1,6 +1,6 @@
 """Tell what KVM on arm64 installs at stage 2 for a guest's page, or that it refuses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Final, Literal
@@ -246,10 +246,16 @@ def stage2_attributes(choice: Stage2Choice, features: CpuFeatures) -> Stage2Attr
             raise ValueError(f"{decoded.field} {decoded.encoding:#06b} is reserved")
 
 
-@cache
 def reachable(choice: Stage2Choice, features: CpuFeatures) -> frozenset[MemoryAttributes]:
-    """Return every final result over all guest and IMPLEMENTATION DEFINED choices."""
-    s2 = stage2_attributes(choice, features)
+    """Return every final result over all guest and IMPLEMENTATION DEFINED choices.
+
+    DIC decides over what KVM installs, and no more over what becomes of it.
+    """
+    return _finals(stage2_attributes(choice, features), replace(features, dic=False))
+
+
+@cache
+def _finals(s2: Stage2Attributes, features: CpuFeatures) -> frozenset[MemoryAttributes]:
     return frozenset(
         combine(s1, s2, fwb=features.fwb, impdef=impdef)
         for s1 in guest_choices(features)

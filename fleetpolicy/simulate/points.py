@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fleetpolicy.model.fleet import Assignment, HostClass, Region
 from fleetpolicy.model.policy import MappingMode
-from fleetpolicy.simcore.prove import Attested, RegionPoint
+from fleetpolicy.simcore.prove.region import Attested, RegionPoint
 from fleetpolicy.simcore.vma import MemoryKind
 
 

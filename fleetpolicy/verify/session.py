@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
 from fleetpolicy.model.artifact import Rendering
 from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.plan import Check
-from fleetpolicy.model.record import HostRecord, HostRecordDocument
+from fleetpolicy.model.record import HostRecord, HostRecordDocument, Identity
 from fleetpolicy.verify.expected import (
     RESULTS_FILE,
     SESSION_FILE,
@@ -71,7 +73,7 @@ def _write_record(path: Path, record: HostRecord) -> None:
         kind="HostRecord",
         host=record.host,
         collected_at=record.collected_at,
-        identity=record.identity,
+        identity=Identity(**asdict(record.identity)),
         facts=record.facts,
         state=record.state,
     )

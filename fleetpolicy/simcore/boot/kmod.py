@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+from fleetpolicy.simcore.boot.aliases import matches_alias
 from fleetpolicy.simcore.boot.cmdline import (
     Setting,
     Token,
@@ -14,7 +15,6 @@ from fleetpolicy.simcore.boot.cmdline import (
     refused_by_kernel,
     split_argument,
 )
-from fleetpolicy.simcore.boot.kernel import matches_alias
 from fleetpolicy.simcore.boot.machine import Machine
 from fleetpolicy.simcore.boot.modprobe import ModprobeConfig
 from fleetpolicy.simcore.boot.shell import Action, Fail, Modprobe, Unmodelled, Write, parse_command

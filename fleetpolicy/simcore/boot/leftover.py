@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fleetpolicy.simcore.boot.aliases import matches_alias
 from fleetpolicy.simcore.boot.cmdline import (
     Token,
     blacklisted_by_kmod,
@@ -9,7 +10,6 @@ from fleetpolicy.simcore.boot.cmdline import (
     module_settings,
     refused_by_kernel,
 )
-from fleetpolicy.simcore.boot.kernel import matches_alias
 from fleetpolicy.simcore.boot.machine import VFIO_PCI, Machine
 from fleetpolicy.simcore.boot.modprobe import ModprobeConfig
 from fleetpolicy.simcore.boot.trace import BootEvent, Cause, Ignored, Stage

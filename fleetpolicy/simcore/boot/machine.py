@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from fleetpolicy.simcore.boot.aliases import matches_alias
 from fleetpolicy.simcore.boot.cmdline import SOURCE, Setting, canonical
 from fleetpolicy.simcore.boot.dynamic_id import DynamicId, parse_ids
-from fleetpolicy.simcore.boot.kernel import KernelBuild, PciFunction, matches_alias
+from fleetpolicy.simcore.boot.kernel import KernelBuild, PciFunction
 from fleetpolicy.simcore.boot.trace import BootEvent, Cause, Ignored, Stage
 
 VFIO_PCI = "vfio_pci"

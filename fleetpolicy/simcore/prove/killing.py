@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 
 from fleetpolicy.simcore.kvm import ERAS, Fault
 from fleetpolicy.simcore.prove.domain import DEFAULT_DOMAIN, FEATURES, Domain
+from fleetpolicy.simcore.prove.exhaustive import prove_invariants
 from fleetpolicy.simcore.prove.mutants import MUTANTS, Mutant
 from fleetpolicy.simcore.prove.proof import check_laws
-from fleetpolicy.simcore.prove.run import prove_invariants
 from fleetpolicy.simcore.prove.semantics import ARCHITECTED, Semantics
 from fleetpolicy.simcore.vma import MemoryKind, Pgprot
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 from fleetpolicy.simcore.prove.domain import DEFAULT_DOMAIN, Domain
+from fleetpolicy.simcore.prove.exhaustive import prove_invariants
 from fleetpolicy.simcore.prove.laws import (
     LONGEST,
     LawVerdict,
@@ -12,7 +13,6 @@ from fleetpolicy.simcore.prove.laws import (
     check_decoding,
     check_mapping,
 )
-from fleetpolicy.simcore.prove.run import prove_invariants
 from fleetpolicy.simcore.prove.semantics import ARCHITECTED, Semantics
 from fleetpolicy.simcore.prove.verdict import Verdict
 

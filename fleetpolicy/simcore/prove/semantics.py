@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fleetpolicy.simcore.access import Access, Outcome, Translation, access_outcome
 from fleetpolicy.simcore.alias import Alias, Mismatch, mismatch
 from fleetpolicy.simcore.attributes import CpuFeatures, MemoryAttributes, Reserved
-from fleetpolicy.simcore.boot import BootTrace, HostConfig, simulate_boot
 from fleetpolicy.simcore.choices import guest_choices
 from fleetpolicy.simcore.combine import IMPDEF_CHOICES, ImpDef, combine
 from fleetpolicy.simcore.kvm import (
@@ -30,15 +29,11 @@ from fleetpolicy.simcore.prove.judgement import Judgement
 from fleetpolicy.simcore.prove.region import RegionPoint
 from fleetpolicy.simcore.stage1 import decode_mair
 from fleetpolicy.simcore.stage2 import Stage2Attributes, decode_s2
-from fleetpolicy.simcore.topology import (
-    Bar,
-    BarMapping,
-    Group,
-    PciTree,
-    iommu_groups,
-    map_bars,
-)
 from fleetpolicy.simcore.vma import Vma
+
+if TYPE_CHECKING:
+    from fleetpolicy.simcore.boot import BootTrace, HostConfig
+    from fleetpolicy.simcore.topology import Bar, BarMapping, Group, PciTree
 
 _SH_ISH = 0b11
 
@@ -55,6 +50,25 @@ class Combine(Protocol):
 Stage2Decision = Callable[[KernelBehaviour, Vma, CpuFeatures, Fault], Stage2Choice | Refused]
 
 
+# The regions of a fleet are judged without a boot and a tree, so those are loaded when first used.
+def _simulate_boot(host: "HostConfig") -> "BootTrace":
+    from fleetpolicy.simcore.boot import simulate_boot  # noqa: PLC0415
+
+    return simulate_boot(host)
+
+
+def _iommu_groups(tree: "PciTree") -> "tuple[Group, ...]":
+    from fleetpolicy.simcore.topology import iommu_groups  # noqa: PLC0415
+
+    return iommu_groups(tree)
+
+
+def _map_bars(bars: "Iterable[Bar]", page_size: int) -> "tuple[BarMapping, ...]":
+    from fleetpolicy.simcore.topology import map_bars  # noqa: PLC0415
+
+    return map_bars(bars, page_size)
+
+
 @dataclass(frozen=True, slots=True)
 class Semantics:
     """Hold every function that a proof takes for true; mutants replace one of them."""
@@ -66,14 +80,15 @@ class Semantics:
     mismatch: Callable[[Alias, Alias, CpuFeatures], Mismatch] = mismatch
     access_outcome: Callable[[Access, Translation, CpuFeatures], Outcome] = access_outcome
     rules: Rules = ARRIVAL_ORDER
-    simulate_boot: Callable[[HostConfig], BootTrace] = simulate_boot
-    iommu_groups: Callable[[PciTree], tuple[Group, ...]] = iommu_groups
-    map_bars: Callable[[Iterable[Bar], int], tuple[BarMapping, ...]] = map_bars
+    simulate_boot: "Callable[[HostConfig], BootTrace]" = _simulate_boot
+    iommu_groups: "Callable[[PciTree], tuple[Group, ...]]" = _iommu_groups
+    map_bars: "Callable[[Iterable[Bar], int], tuple[BarMapping, ...]]" = _map_bars
 
 
 ARCHITECTED = Semantics()
 
-_Reach = tuple[Stage2Choice, CpuFeatures]
+_Reach = tuple[int, CpuFeatures]
+"""MemAttr[3:0] as KVM writes it, and what reads it."""
 _Run = tuple[Program, tuple[tuple[str, MemoryAttributes], ...], DeviceModel]
 
 
@@ -101,14 +116,14 @@ class Core:
 
     def translations(self, choice: Stage2Choice, features: CpuFeatures) -> tuple[Translation, ...]:
         """Return every combination with a stage 1 and an IMPLEMENTATION DEFINED choice."""
-        key = (choice, features)
+        key = (stage2_memattr(choice, features), features)
         if key not in self._translations:
-            self._translations[key] = tuple(self._translate(choice, features))
+            self._translations[key] = tuple(self._translate(*key))
         return self._translations[key]
 
     def finals(self, choice: Stage2Choice, features: CpuFeatures) -> tuple[Translation, ...]:
         """Return one combination for each final result: that with the simplest stage 1."""
-        key = (choice, features)
+        key = (stage2_memattr(choice, features), features)
         if key not in self._finals:
             first: dict[MemoryAttributes, Translation] = {}
             for translation in self.translations(choice, features):
@@ -150,8 +165,7 @@ class Core:
             )
         return self._working[key]
 
-    def _translate(self, choice: Stage2Choice, features: CpuFeatures) -> Iterator[Translation]:
-        memattr = stage2_memattr(choice, features)
+    def _translate(self, memattr: int, features: CpuFeatures) -> Iterator[Translation]:
         s2 = self.semantics.decode_s2(memattr, _SH_ISH, features.fwb, features)
         if isinstance(s2, Reserved):
             return

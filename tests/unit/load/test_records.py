@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
+from pydantic import ValidationError
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
 from fleetpolicy.load.records import dump_record, load_records, parse_record
+from fleetpolicy.model.record import Identity
 
 SAMPLE = Path(__file__).with_name("sample-record.json").read_bytes()
 HERE = Span("facts/gh-01.json")
@@ -183,6 +186,12 @@ def test_parse_record_of_a_damaged_record_gives_a_record_or_findings(data: st.Da
         assert error.diagnostics  # noqa: PT017 a damage may also be harmless
 
 
+def test_parse_record_with_serials_in_capitals_lowers_their_addresses() -> None:
+    record = parse_record(change(identity__serials={"0009:0A:00.0": "48B0"}), HERE)
+
+    assert record.identity.serials == {"0009:0a:00.0": "48B0"}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
@@ -197,6 +206,32 @@ def test_parse_record_with_any_value_gives_a_record_or_findings(key: str, value:
         parse_record(change(**{key: value}), HERE)
     except FleetPolicyError as error:
         assert error.diagnostics  # noqa: PT017 any text is a host name
+
+
+ADDRESS = st.from_regex(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]", fullmatch=True)
+IDENTITY = st.fixed_dictionaries(
+    {
+        "machineId": st.text() | JSON,
+        "bootId": st.text(),
+        "uptimeSeconds": st.integers() | st.floats(allow_nan=False, allow_infinity=False) | JSON,
+    },
+    optional={
+        "serials": st.dictionaries(ADDRESS | st.text(max_size=8), st.text() | JSON, max_size=3),
+        "more": JSON,
+    },
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(IDENTITY)
+def test_identity_is_taken_as_its_model_would(value: Any) -> None:
+    try:
+        judged = Identity.model_validate_json(json.dumps(value), strict=True)
+    except ValidationError:
+        assert "identity" in "".join(why for *_, why, _ in faults(change(identity=value)))
+        return
+
+    assert asdict(parse_record(change(identity=value), HERE).identity) == judged.model_dump()
 
 
 def test_load_records_reads_files_and_lines_sorted(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from fleetpolicy.model.fleet import (
 from fleetpolicy.model.mapping import features_of
 from fleetpolicy.model.plan import Plan, Planning, Verb
 from fleetpolicy.model.policy import MappingMode
-from fleetpolicy.model.record import HostFacts, HostRecord, HostState, Identity, Manifest
+from fleetpolicy.model.record import HostFacts, HostIdentity, HostRecord, HostState, Manifest
 from fleetpolicy.model.regions import list_device_regions
 from fleetpolicy.simcore.kvm import ERA_B, KernelBehaviour
 from fleetpolicy.simulate import simulate
@@ -163,7 +163,7 @@ def make_record(
         host=host,
         span=Span(f"facts/{host}.json"),
         collected_at="2026-11-24T08:00:00Z",
-        identity=Identity(
+        identity=HostIdentity(
             machine_id=host, boot_id=boot or FIRST_BOOT, uptime_seconds=60, serials={}
         ),
         facts=facts,

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import pytest
+from msgspec import convert
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.load.policy import CATALOGUE
@@ -21,7 +22,7 @@ from fleetpolicy.model.profiles import (
     KernelProfile,
     PlatformProfile,
 )
-from fleetpolicy.model.record import HostFacts, HostRecord, HostState, Identity
+from fleetpolicy.model.record import HostFacts, HostIdentity, HostRecord, HostState
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.resolve import resolve
 
@@ -286,7 +287,7 @@ class Site:
             name,
             Span(f"facts/{name}.json"),
             "2026-03-01T10:00:00Z",
-            Identity.model_validate(identity),
+            convert(identity, HostIdentity),
             HostFacts.model_validate(tree),
             repr(tree).encode(),
             HostState.model_validate(state),

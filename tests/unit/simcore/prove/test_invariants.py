@@ -28,6 +28,7 @@ from fleetpolicy.simcore.prove import (
     ARCHITECTED,
     INVARIANTS,
     Attested,
+    Core,
     Harmed,
     RegionPoint,
     Semantics,
@@ -74,7 +75,7 @@ def attested(vma: Vma = VFIO_PCI_BAR, **changes: bool | None) -> Attested:
 
 
 def verdict(identity: str, point: RegionPoint, semantics: Semantics = ARCHITECTED) -> Verdict:
-    found = prove_fleet([point], semantics)
+    found = prove_fleet([point], Core(semantics))
     return next(item for item in found if item.invariant.id == identity)
 
 
