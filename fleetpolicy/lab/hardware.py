@@ -41,6 +41,7 @@ class Function:
     used_by: tuple[str, ...]
     serial: str | None
     regions: tuple[Region, ...]
+    iommu: str | None = None
 
     @property
     def modalias(self) -> str:
@@ -68,6 +69,15 @@ class Kernel:
     modules: tuple[str, ...]
     is_signed: bool = True
     enforces_signatures: bool | None = None
+    options: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A NUMA node: its CPUs, and its huge pages as pairs of size in KiB and number."""
+
+    cpus: str
+    hugepages: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class Hardware:
     initramfs: str
     versions: tuple[str, str] | None
     functions: tuple[Function, ...]
+    nodes: tuple[Node, ...] = ()
 
     def used_by(self, use: str) -> Function | None:
         """Return the function that the host needs for something."""
@@ -140,6 +151,7 @@ def _hardware(name: str, model: dict[str, Any]) -> Hardware:
         initramfs=model["initramfs"],
         versions=(libvirt["libvirt"], libvirt["qemu"]) if libvirt else None,
         functions=tuple(_function(item) for item in model["devices"]),
+        nodes=tuple(_node(item) for item in model.get("numa", ())),
     )
 
 
@@ -154,7 +166,13 @@ def _kernel(release: str, item: dict[str, Any]) -> Kernel:
         # Hosts that an older version described have neither.
         item.get("signed", True),
         item.get("signatures_enforced"),
+        None if item.get("options") is None else tuple(item["options"]),
     )
+
+
+def _node(item: dict[str, Any]) -> Node:
+    pools = ((_size(size) >> 10, pages) for size, pages in item["hugepages"].items())
+    return Node(item["cpus"], tuple(sorted(pools)))
 
 
 def _function(item: dict[str, Any]) -> Function:
@@ -176,6 +194,7 @@ def _function(item: dict[str, Any]) -> Function:
             Region(region["index"], _size(region["size"]), region["prefetchable"])
             for region in item["regions"]
         ),
+        iommu=item.get("iommu"),
     )
 
 

@@ -30,6 +30,9 @@ def install_kernel(tree: Tree, hardware: Hardware, kernel: Kernel) -> None:
     tree.write(f"{folder}/modules.builtin", _lines(_path(module) for module in built))
     described = [f"{module.name}.{item}" for module in built for item in _modinfo(module)]
     tree.write(f"{folder}/modules.builtin.modinfo", _joined(described))
+    if kernel.options is not None:
+        options = (f"CONFIG_{name}=y" for name in kernel.options)
+        tree.write(f"/boot/config-{kernel.release}", _lines(options))
     tree.write(f"/boot/vmlinuz-{kernel.release}", f"Linux {kernel.release} {hardware.arch}\n")
 
 

@@ -6,6 +6,7 @@ from fleetpolicy.lab.hardware import Function, Hardware
 from fleetpolicy.lab.tree import Tree
 
 DEVICES = "/sys/bus/pci/devices"
+NODES = "/sys/devices/system/node"
 GROUPS = "/sys/kernel/iommu_groups"
 _MEMORY = 0x0004_0200
 _MEMORY_64 = 0x0010_0000
@@ -24,6 +25,19 @@ def lay_out_functions(tree: Tree, hardware: Hardware) -> None:
     for function in hardware.functions:
         lines, place = _resources(function, place)
         _lay_out(tree, function, lines)
+
+
+def lay_out_nodes(tree: Tree, hardware: Hardware) -> None:
+    """Write every NUMA node: its CPUs and its huge pages.
+
+    Source:
+        Linux, Documentation/ABI/stable/sysfs-devices-node.
+    """
+    for number, node in enumerate(hardware.nodes):
+        folder = f"{NODES}/node{number}"
+        tree.write(f"{folder}/cpulist", f"{node.cpus}\n")
+        for size, pages in node.hugepages:
+            tree.write(f"{folder}/hugepages/hugepages-{size}kB/nr_hugepages", f"{pages}\n")
 
 
 def _lay_out(tree: Tree, function: Function, resource: str) -> None:
@@ -46,6 +60,10 @@ def _lay_out(tree: Tree, function: Function, resource: str) -> None:
     tree.write(f"{folder}/config", _config(function))
     tree.link(f"{DEVICES}/{function.address}", folder)
     tree.link(f"{folder}/subsystem", "/sys/bus/pci")
+    if function.iommu:
+        unit = f"/sys/devices/platform/{function.iommu}/iommu/{function.iommu}"
+        tree.folder(unit)
+        tree.link(f"{folder}/iommu", unit)
     if function.iommu_group is not None:
         group = f"{GROUPS}/{function.iommu_group}"
         tree.link(f"{group}/devices/{function.address}", folder)

@@ -7,8 +7,9 @@ from fleetpolicy.load.document import SourceDocument
 from fleetpolicy.load.rules import NOT_A_DOCUMENT, UNKNOWN_KIND, UNKNOWN_VERSION
 from fleetpolicy.load.validation import suggest
 from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.guest import Guest
 from fleetpolicy.model.parameters import ParameterProfile
-from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
+from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy
 from fleetpolicy.model.profiles import (
     DeviceProfile,
     DriverProfile,

@@ -15,8 +15,9 @@ from fleetpolicy.load.rules import AMBIGUOUS_PROFILE, DUPLICATE_DOCUMENT, ONE_FL
 from fleetpolicy.load.source import FINDING_LIMIT, parse_source, stop_telling
 from fleetpolicy.load.validation import judge
 from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.guest import Guest
 from fleetpolicy.model.parameters import ParameterEntry, ParameterProfile
-from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy, Guest
+from fleetpolicy.model.policy import API_VERSION, DevicePolicy, FleetPolicy
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.profiles import (
     DeviceProfile,

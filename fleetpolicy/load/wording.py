@@ -6,7 +6,7 @@ from pydantic import StringConstraints
 from pydantic.fields import FieldInfo
 
 from fleetpolicy.model import scalars
-from fleetpolicy.model.policy import GuestSpec
+from fleetpolicy.model.guest import GuestSpec
 
 _WORDS: tuple[tuple[Any, str], ...] = (
     (scalars.Line, "one line of text without control characters, at most 500 of them"),
@@ -18,6 +18,11 @@ _WORDS: tuple[tuple[Any, str], ...] = (
     (scalars.Serial, "letters, digits, dots, colons and dashes, at most 64"),
     (scalars.Size, "a whole number with KiB, MiB, GiB or TiB, such as 64GiB"),
     (scalars.AbsolutePath, "a path that begins with / and has no control characters"),
+    (scalars.RelativePath, "a path from the policy's own folder, such as templates/base.xml"),
+    (scalars.CpuSet, "numbers of CPUs, such as 0-7 or 0-3,8"),
+    (scalars.CpuModel, "a CPU model's name as libvirt spells it, such as Cascadelake-Server"),
+    (scalars.MachineType, "virt or q35, or a version of it such as virt-10.0 or pc-q35-10.0"),
+    (scalars.MacAddress, "the MAC address of one interface, such as 52:54:00:00:00:01"),
     (scalars.KernelParameter, "a kernel parameter's name, such as iommu.passthrough"),
     (scalars.KernelValue, "letters, digits and _ . , : = + / @ % * ! [ ] -, without spaces"),
     (scalars.KernelToken, "a kernel parameter, with = and a value if it takes one"),

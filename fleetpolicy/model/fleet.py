@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleetpolicy.diagnostics import Span
-from fleetpolicy.model.policy import GuestSpec, MappingMode
+from fleetpolicy.model.guest import GuestSpec, VirtualSmmu
+from fleetpolicy.model.policy import MappingMode
 from fleetpolicy.model.record import HostFacts, PciDevice
 from fleetpolicy.simcore.attributes import CpuFeatures
 from fleetpolicy.simcore.kvm import KernelBehaviour, Vma
@@ -147,10 +148,20 @@ class OptOut:
 
 @dataclass(frozen=True, slots=True)
 class AssignedDevice:
-    """A device as a guest sees it; boot_order 0 means that it is not booted from."""
+    """A device as a guest sees it.
+
+    Args:
+        boot_order: 0 means that it is not booted from.
+        expander: It sits on an expander bus, not on the root bus.
+        iommufd: It is assigned by /dev/iommu, not by its group's file.
+        smmu: The guest's SMMU in front of it; one for all that share an expander bus.
+    """
 
     assignment: Assignment
     boot_order: int
+    expander: bool = False
+    iommufd: bool = False
+    smmu: VirtualSmmu | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Model what operators write: the fleet's defaults, device policies and guests."""
+"""Model what operators write of fleets: their defaults and the policies of devices."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -6,15 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from fleetpolicy.model.scalars import (
-    TO_NUMBER,
-    AbsolutePath,
-    Count,
     Document,
     HostPattern,
     KernelParameter,
     KernelValue,
     Label,
-    Line,
     ModuleName,
     ModuleParameter,
     Name,
@@ -23,7 +19,6 @@ from fleetpolicy.model.scalars import (
     PciId,
     Priority,
     Serial,
-    Size,
     Truth,
 )
 
@@ -192,64 +187,3 @@ class DevicePolicy(Document):
     kind: Literal["DevicePolicy"]
     metadata: Metadata
     spec: DevicePolicySpec
-
-
-class UnitMatch(Document):
-    """Choose one device of a host, by address and id."""
-
-    address: PciAddress
-    id: PciId
-    serial: Serial | None = None
-
-
-class GuestDevice(Document):
-    """Give a guest one device."""
-
-    device: UnitMatch
-    boot_order: Count | None = Field(default=None, description="Boot the guest from this device.")
-
-
-class GuestDisk(Document):
-    """Give a guest a disk image on its host."""
-
-    path: AbsolutePath
-    format: Literal["qcow2", "raw"] = "qcow2"
-    boot_order: Count | None = None
-
-
-class GuestNetwork(Document):
-    """Connect a guest to a bridge or a libvirt network of its host."""
-
-    bridge: Name | None = None
-    network: Name | None = None
-
-    @model_validator(mode="after")
-    def _connects_once(self) -> "GuestNetwork":
-        if bool(self.bridge) == bool(self.network):
-            raise ValueError("needs exactly one of bridge and network")
-        return self
-
-
-class GuestSpec(Document):
-    """A libvirt domain and the devices it takes."""
-
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,253}\Z")]
-    vcpus: Count
-    memory: Size
-    hugepages: Size | None = Field(default=None, description="Back the memory with pages this big.")
-    numa_node: Annotated[int, Field(ge=0, le=1023), TO_NUMBER] | None = Field(
-        default=None, description="The host's NUMA node that the memory comes from."
-    )
-    title: Line | None = None
-    devices: tuple[GuestDevice, ...] = ()
-    disks: tuple[GuestDisk, ...] = ()
-    networks: tuple[GuestNetwork, ...] = ()
-
-
-class Guest(Document):
-    """A guest, on the host that runs it."""
-
-    api_version: Literal["fleetpolicy/v1alpha1"]
-    kind: Literal["Guest"]
-    metadata: Metadata
-    spec: GuestSpec

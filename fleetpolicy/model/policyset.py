@@ -6,8 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.exception import PolicyException
+from fleetpolicy.model.guest import Guest
 from fleetpolicy.model.parameters import ParameterEntry
-from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest, HostMatch
+from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, HostMatch
 from fleetpolicy.model.profiles import (
     DeviceProfile,
     DriverProfile,

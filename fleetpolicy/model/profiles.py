@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from fleetpolicy.model.guest import VirtualSmmu
 from fleetpolicy.model.policy import Metadata
 from fleetpolicy.model.scalars import (
     TO_NUMBER,
@@ -151,6 +152,12 @@ class DeviceProfileSpec(Document):
     regions: tuple[RegionProfile, ...] = ()
     generic_initiator_nodes: Annotated[int, Field(ge=0, le=64), TO_NUMBER] = 0
     mmio_aperture: Size | None = None
+    expander: Truth = Field(
+        default=False, description="Wants a PCIe expander bus of its own in the guest."
+    )
+    smmu: VirtualSmmu | None = Field(
+        default=None, description="Wants an accelerated SMMUv3 in front of it in the guest."
+    )
     source: Source
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from pydantic import Field
 
 from fleetpolicy.diagnostics import Span
+from fleetpolicy.model.numa import NumaNode
 from fleetpolicy.model.scalars import Document, PciAddress, PciClass, PciId
 
 Hex4 = Annotated[str, Field(pattern=r"^[0-9a-f]{4}\Z")]
@@ -34,6 +35,10 @@ class KernelFacts(Document):
     )
     signatures_enforced: bool | None = Field(
         default=None, description="Modules must be signed: sig_enforce or lockdown; null: unknown."
+    )
+    options: dict[str, Literal["y", "m"]] | None = Field(
+        default=None,
+        description="Its build options that matter here, without CONFIG_; null: no evidence.",
     )
 
 
@@ -98,6 +103,9 @@ class PciDevice(Document):
     modalias: str
     iommu_group: Annotated[int, Field(ge=0)] | None
     numa_node: int | None
+    iommu: str | None = Field(
+        default=None, description="The IOMMU in front of it, as sysfs names it; null: not shown."
+    )
     native_driver: str | None = Field(description="The module that modules.alias names for it.")
     native_built_in: bool | None = Field(
         default=None, description="Whether the kernel has that module built in; null: not shown."
@@ -132,6 +140,7 @@ class HostFacts(Document):
         default_factory=dict, description="Of the devices' native drivers, those that have any."
     )
     devices: tuple[PciDevice, ...]
+    numa: tuple[NumaNode, ...] = Field(default=(), description="By number; none: not shown.")
 
 
 class Identity(Document):

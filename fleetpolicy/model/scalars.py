@@ -1,6 +1,7 @@
 """Spell the values of the field: PCI addresses and ids, sizes, names, kernel words."""
 
 import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Annotated, Any
 
@@ -68,6 +69,14 @@ def _some(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return items
 
 
+def _ascending(value: str) -> str:
+    for part in value.split(","):
+        first, _, last = part.partition("-")
+        if last and int(first) > int(last):
+            raise ValueError(f"write {last}-{first} instead of {part}")
+    return value
+
+
 SOME = AfterValidator(_some)
 """Stands in an Annotated sequence with the schema SOME_ITEMS; bad items are not counted as none."""
 SOME_ITEMS = Field(json_schema_extra={"minItems": 1})
@@ -95,6 +104,18 @@ PciClass = Annotated[str, _spelt(r"^[0-9a-fA-F]{4}([0-9a-fA-F]{2})?\Z"), _LOWER,
 Serial = Annotated[str, _spelt(r"^[A-Za-z0-9._:-]{1,64}\Z"), _TEXT]
 Size = Annotated[str, _spelt(r"^[1-9][0-9]{0,11}(KiB|MiB|GiB|TiB)\Z"), _TEXT]
 AbsolutePath = Annotated[str, _spelt(r"^/[^\x00-\x1f\x7f]{1,1000}\Z"), _TEXT]
+RelativePath = Annotated[str, _spelt(r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,500}\Z"), _TEXT]
+CpuSet = Annotated[
+    str,
+    _spelt(r"^[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?){0,63}\Z"),
+    AfterValidator(_ascending),
+    _TEXT,
+]
+CpuModel = Annotated[str, _spelt(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z"), _TEXT]
+MachineType = Annotated[str, _spelt(r"^(virt|q35|(virt|pc-q35)-[a-z0-9.]{1,32})\Z"), _TEXT]
+MacAddress = Annotated[
+    str, _spelt(r"^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}\Z"), _LOWER, _TEXT
+]
 KernelParameter = Annotated[str, _spelt(r"^[A-Za-z][A-Za-z0-9_.-]{0,127}\Z"), _TEXT]
 KernelValue = Annotated[str, _spelt(rf"^{_WORD}{{0,512}}\Z"), _TEXT]
 KernelToken = Annotated[
@@ -124,6 +145,32 @@ _KIB = {"KiB": 1, "MiB": 1 << 10, "GiB": 1 << 20, "TiB": 1 << 30}
 def size_kib(size: str) -> int:
     """Return a size such as 64GiB in KiB."""
     return int(size[:-3]) * _KIB[size[-3:]]
+
+
+def cpus_of(cpus: str) -> tuple[int, ...]:
+    """Return the numbers in a set such as 0-3,8, in the order in which they are written."""
+    found: list[int] = []
+    for part in cpus.split(",") if cpus else ():
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
+
+
+def spell_cpus(cpus: Iterable[int]) -> str:
+    """Return numbers as a set such as 0-3,8, sorted."""
+    parts: list[list[int]] = []
+    for number in sorted(set(cpus)):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
+
+
+def spell_kib(kib: int) -> str:
+    """Return a size in the largest unit that divides it, such as 64GiB."""
+    units = reversed(_KIB.items())
+    return next(f"{kib // factor}{unit}" for unit, factor in units if kib % factor == 0)
 
 
 def duration_of(text: str) -> timedelta | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fleetpolicy.model.scalars import (
+    CpuSet,
     Document,
     KernelToken,
     Line,
@@ -20,6 +21,7 @@ from fleetpolicy.model.scalars import (
 Version = Annotated[Text, Field(pattern=r"^\d+\.\d+\.\d+\Z")]
 SerialNumber = Annotated[Text, Field(pattern=r"^[0-9a-f]{16}\Z")]
 """What the 64 bits of a PCI serial number can hold."""
+BuildOption = Annotated[Text, Field(pattern=r"^[A-Z0-9_]{1,64}\Z")]
 Release = Annotated[Text, Field(pattern=r"^[A-Za-z0-9._+~-]{1,64}\Z")]
 
 
@@ -34,6 +36,9 @@ class SimulatedKernel(Document):
     signed: Truth = Field(default=True, description="Whoever built its modules signed them.")
     signatures_enforced: Truth | None = Field(
         default=None, description="It takes signed modules only; null: it does not say."
+    )
+    options: tuple[BuildOption, ...] | None = Field(
+        default=None, description="Build options that are set; null: no configuration is kept."
     )
 
 
@@ -77,9 +82,17 @@ class SimulatedDevice(Document):
     native_driver: ModuleName | None = None
     iommu_group: Annotated[int, Field(ge=0)] | None = None
     numa_node: Annotated[int, Field(ge=-1)] = 0
+    iommu: Annotated[Text, Field(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")] | None = None
     used_by: tuple[Literal["root disk", "default route", "console"], ...] = ()
     serial: SerialNumber | None = None
     regions: tuple[SimulatedRegion, ...] = ()
+
+
+class SimulatedNode(Document):
+    """A NUMA node: its CPUs, and page size to number of the huge pages that it starts with."""
+
+    cpus: CpuSet
+    hugepages: dict[Size, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
 
 
 class SimulatedHost(Document):
@@ -95,6 +108,7 @@ class SimulatedHost(Document):
     initramfs: Literal["initramfs-tools", "dracut", "none"] = "initramfs-tools"
     libvirt: SimulatedLibvirt | None = None
     devices: tuple[SimulatedDevice, ...] = ()
+    numa: tuple[SimulatedNode, ...] = Field(default=(), description="By number, from 0.")
 
     @model_validator(mode="after")
     def _boots(self) -> "SimulatedHost":

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.artifact import ArtifactKind
 from fleetpolicy.model.fleet import FleetHost, ResolvedGuest
-from fleetpolicy.model.policy import Guest
+from fleetpolicy.model.guest import Guest
 from fleetpolicy.model.policyset import Located
 from fleetpolicy.pipeline.work import Work
 

@@ -22,6 +22,11 @@ GENERIC_INITIATORS = Feature("<acpi nodeset> of a hostdev", 11_008_000, 10_000_0
 MMIO_APERTURE = Feature("<pcihole64> on aarch64", 11_004_000, 10_000_000)
 DRIVER_MODEL = Feature("<driver model> of a hostdev", 10_000_000, 0)
 VARIANT_DRIVER = Feature("managed='no' with a variant driver", 9_007_000, 0)
+EXPANDER_BUS = Feature("controller model pcie-expander-bus", 1_003_004, 0)
+IOMMUFD = Feature("<driver iommufd> of a hostdev", 12_001_000, 10_000_000)
+SMMU = Feature("<driver accel> of an smmuv3", 12_007_000, 11_001_000)
+SMMU_COMMAND_QUEUE = Feature("<driver cmdqv> of an smmuv3", 12_007_000, 11_001_000)
+SECURE_BOOT_ARM = Feature("Secure Boot on aarch64", 12_001_000, 10_000_000)
 DEVICE_OVERRIDE = Feature("<qemu:override> of a hostdev", 8_002_000, 0)
 
 
@@ -36,8 +41,10 @@ def check(site: Site, span: Span, guest: str, needed: Iterator[Feature]) -> Iter
     """Find what a guest needs and its host does not have.
 
     Source:
-        libvirt.org/news.html (9.7.0: variant drivers; 10.0.0: driver model); QEMU 10.0,
-        hw/acpi/acpi_generic_initiator.c and hw/arm/virt.c (highmem-mmio-size).
+        libvirt.org/news.html (9.7.0: variant drivers; 10.0.0: driver model; 11.8.0: acpi nodeset;
+        12.1.0: iommufd, Secure Boot by uefi-vars; 12.7.0: smmuv3 accel); QEMU 10.0,
+        hw/acpi/acpi_generic_initiator.c and hw/arm/virt.c (highmem-mmio-size); QEMU 11.1,
+        hw/arm/smmuv3.c (accel, which 10.0 does not have).
     """
     libvirt = site.host_class.facts.libvirt
     if libvirt is None:
@@ -50,9 +57,8 @@ def check(site: Site, span: Span, guest: str, needed: Iterator[Feature]) -> Iter
         return
     for feature in dict.fromkeys(needed):
         if not has(libvirt, feature):
-            wanted = f"libvirt {_version(feature.libvirt)}" + (
-                f" and QEMU {_version(feature.qemu)}" if feature.qemu else ""
-            )
+            parts = (("libvirt", feature.libvirt), ("QEMU", feature.qemu))
+            wanted = " and ".join(f"{name} {_version(since)}" for name, since in parts if since)
             yield site.find(
                 MISSING_FEATURE,
                 span,

@@ -2,87 +2,83 @@
 
 from collections.abc import Iterator
 
-from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.fleet import ResolvedGuest
-from fleetpolicy.model.scalars import size_kib
-from fleetpolicy.render.rules import BAD_HUGEPAGES
-from fleetpolicy.render.site import Site
+from fleetpolicy.model.guest import GuestCell, GuestSpec
+from fleetpolicy.model.scalars import cpus_of, size_kib, spell_cpus
+from fleetpolicy.render.topology import has_cells
 from fleetpolicy.render.xml import Element, element
 
-_HUGEPAGES_KIB = {
-    ("aarch64", 4): ("64KiB", "2MiB", "32MiB", "1GiB"),
-    ("aarch64", 16): ("2MiB", "32MiB", "1GiB"),
-    ("aarch64", 64): ("2MiB", "512MiB", "16GiB"),
-    ("x86_64", 4): ("2MiB", "1GiB"),
-}
 
-
-def check_hugepages(site: Site, guest: ResolvedGuest) -> Iterator[Diagnostic]:
-    """Find a huge page size that the host does not have, or that the memory does not divide into.
-
-    Source:
-        Linux, Documentation/arch/arm64/hugetlbpage.rst.
-    """
-    wanted = guest.spec.hugepages
-    if not wanted:
-        return
-    facts = site.host_class.facts
-    page_kib = facts.kernel.page_size_kib
-    sizes = _HUGEPAGES_KIB.get((facts.arch, page_kib), ())
-    if size_kib(wanted) not in {size_kib(size) for size in sizes}:
-        yield site.find(
-            BAD_HUGEPAGES,
-            guest.origin,
-            why=f"guest {guest.name} asks for pages of {wanted}; {facts.arch} with pages of "
-            f"{page_kib} KiB has {', '.join(sizes) or 'none that are known'}",
-            fix="write one of these, or boot a kernel with another page size",
-        )
-    elif size_kib(guest.spec.memory) % size_kib(wanted):
-        yield site.find(
-            BAD_HUGEPAGES,
-            guest.origin,
-            why=f"guest {guest.name} has {guest.spec.memory}, no multiple of {wanted}",
-            fix="make the memory a multiple of the page size",
-        )
-
-
-def memory_elements(guest: ResolvedGuest, cells: int) -> Iterator[Element | None]:
-    """Yield the elements about memory.
-
-    Args:
-        guest: The guest.
-        cells: NUMA cells without memory behind the first; pages are then given to cell 0 alone.
-    """
-    spec = guest.spec
-    kib = str(size_kib(spec.memory))
+def memory_elements(guest: ResolvedGuest) -> Iterator[Element | None]:
+    """Yield the guest's size, and the pages that back it."""
+    kib = str(size_kib(guest.spec.memory))
     yield element("memory", text=kib, unit="KiB")
     yield element("currentMemory", text=kib, unit="KiB")
-    if spec.hugepages:
-        page = element(
-            "page",
-            size=str(size_kib(spec.hugepages)),
-            unit="KiB",
-            nodeset="0" if cells else "",
-        )
-        yield element("memoryBacking", element("hugepages", page))
-    yield element("vcpu", text=str(spec.vcpus), placement="static")
-    if spec.numa_node is not None:
-        memory = element("memory", mode="strict", nodeset=str(spec.numa_node))
-        yield element("numatune", memory)
+    pages = list(_pages(guest))
+    if pages:
+        yield element("memoryBacking", element("hugepages", *pages))
 
 
-def numa_element(guest: ResolvedGuest, cells: int) -> Element | None:
-    """Return the guest's NUMA cells: one with everything, then empty ones for initiators."""
-    if not cells:
+def cells_of(spec: GuestSpec) -> tuple[GuestCell, ...]:
+    """Return the guest's NUMA cells that have processors, one with everything by default."""
+    return spec.numa or (
+        GuestCell(
+            vcpus=f"0-{spec.vcpus - 1}" if spec.vcpus > 1 else "0",
+            memory=spec.memory,
+            hugepages=spec.hugepages,
+            host_node=spec.numa_node,
+        ),
+    )
+
+
+def _pages(guest: ResolvedGuest) -> Iterator[Element]:
+    """Yield a page size with the cells that have it; cells without memory need none."""
+    spec = guest.spec
+    by_size: dict[int, list[int]] = {}
+    for number, cell in enumerate(cells_of(spec)):
+        size = cell.hugepages or spec.hugepages
+        if size:
+            by_size.setdefault(size_kib(size), []).append(number)
+    for size_in_kib, cells in sorted(by_size.items()):
+        nodeset = spell_cpus(cells) if has_cells(guest) else ""
+        yield element("page", size=str(size_in_kib), unit="KiB", nodeset=nodeset)
+
+
+def numatune(spec: GuestSpec) -> Element | None:
+    """Return which of the host's nodes the memory comes from."""
+    nodes = [
+        (number, cell.host_node if cell.host_node is not None else spec.numa_node)
+        for number, cell in enumerate(cells_of(spec))
+    ]
+    named = [(number, node) for number, node in nodes if node is not None]
+    if not named:
         return None
-    first = element(
-        "cell",
-        id="0",
-        cpus=f"0-{guest.spec.vcpus - 1}",
-        memory=str(size_kib(guest.spec.memory)),
-        unit="KiB",
+    nodeset = spell_cpus(node for _, node in named)
+    cells = (
+        element("memnode", cellid=str(number), mode="strict", nodeset=str(node))
+        for number, node in named
+        if spec.numa
     )
+    whole = element("memory", mode="strict", nodeset=nodeset) if len(named) == len(nodes) else None
+    return element("numatune", whole, *cells)
+
+
+def numa_element(guest: ResolvedGuest) -> Element | None:
+    """Return the guest's NUMA cells: those with processors, then empty ones for initiators."""
+    if not has_cells(guest):
+        return None
+    own = [
+        element(
+            "cell",
+            id=str(number),
+            cpus=spell_cpus(cpus_of(cell.vcpus)),
+            memory=str(size_kib(cell.memory)),
+            unit="KiB",
+        )
+        for number, cell in enumerate(cells_of(guest.spec))
+    ]
+    last = len(own) + sum(guest.generic_initiator_nodes.values())
     empty = (
-        element("cell", id=str(number), memory="0", unit="KiB") for number in range(1, cells + 1)
+        element("cell", id=str(number), memory="0", unit="KiB") for number in range(len(own), last)
     )
-    return element("numa", first, *empty)
+    return element("numa", *own, *empty)

@@ -102,3 +102,22 @@ BAD_APERTURE = Rule(
     rejected="mmioAperture: 3TiB",
     accepted="mmioAperture: 4TiB",
 )
+OTHER_ARCHITECTURE = Rule(
+    "FP420",
+    "not-on-this-architecture",
+    Severity.ERROR,
+    "A guest has the machine, the interrupt controller and the buses of its host's architecture.",
+    _DOMAIN,
+    rejected="spec: {machine: q35}\n# on an aarch64 host",
+    accepted="spec: {machine: virt-10.0}\n# on an aarch64 host",
+)
+TOO_MANY_DEVICES = Rule(
+    "FP421",
+    "too-many-devices",
+    Severity.ERROR,
+    "Each device sits behind a root port of its own; a guest has 256 PCIe buses, and its root bus "
+    "has 248 ports.",
+    "PCI Express Base Specification, bus and device numbers; QEMU, docs/pcie.txt",
+    rejected="a guest with 250 virtio disks",
+    accepted="a guest with 33 functions of one IOMMU group and 10 disks",
+)

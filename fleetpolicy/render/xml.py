@@ -31,10 +31,16 @@ class Element:
 def element(tag: str, *children: Element | None, text: str = "", **attributes: str) -> Element:
     """Return an element; children that are None are left out, as are empty attributes.
 
-    An attribute whose name is a Python keyword is given with an underscore at its end.
+    An attribute whose name is a Python keyword is given with an underscore at its end; one in
+    camelCase with an underscore before each capital.
     """
-    named = tuple((name.rstrip("_"), value) for name, value in attributes.items() if value)
+    named = tuple((_spelt(name), value) for name, value in attributes.items() if value)
     return Element(tag, named, tuple(child for child in children if child is not None), text)
+
+
+def _spelt(name: str) -> str:
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 def write_xml(root: Element) -> str:

@@ -15,6 +15,7 @@ from fleetpolicy.model.record import HostRecord
 from fleetpolicy.resolve.assignments import assign, fall_back, find_lost_memory
 from fleetpolicy.resolve.claims import Claim, claim_devices, matches_device
 from fleetpolicy.resolve.grouping import group_hosts, names_hosts
+from fleetpolicy.resolve.guest_checks import check_guests
 from fleetpolicy.resolve.guests import resolve_guests
 from fleetpolicy.resolve.iommu import complete_groups
 from fleetpolicy.resolve.kernel import choose_kernel, choose_platform
@@ -93,7 +94,11 @@ def _resolve_class(situation: Situation) -> _Resolved:
     module_settings, contradicting = with_withheld(situation, module_settings, assignments)
     unsigned = find_unsigned(situation, assignments)
     findings = (*findings, *assigned, *conflicts, *contradicting, *unsigned)
-    if any(item.rule.severity is Severity.ERROR for item in findings):
+    if _is_stopped(findings):
+        return _Resolved(None, findings)
+    guests = resolve_guests(situation, assignments)
+    findings = (*findings, *check_guests(situation, guests, settings))
+    if _is_stopped(findings):
         return _Resolved(None, findings)
     host_class = HostClass(
         facts=situation.facts,
@@ -104,10 +109,14 @@ def _resolve_class(situation: Situation) -> _Resolved:
         settings=settings,
         module_settings=module_settings,
         assignments=assignments,
-        guests=resolve_guests(situation, assignments),
+        guests=guests,
         opt_out=opt_out,
     )
     return _Resolved(host_class, findings)
+
+
+def _is_stopped(findings: tuple[Diagnostic, ...]) -> bool:
+    return any(item.rule.severity is Severity.ERROR for item in findings)
 
 
 def _assign_all(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic, Span
-from fleetpolicy.model.policy import DeviceMatch, DevicePolicy, DevicePolicySpec, Guest, GuestDevice
+from fleetpolicy.model.guest import Guest, GuestDevice
+from fleetpolicy.model.policy import DeviceMatch, DevicePolicy, DevicePolicySpec
 from fleetpolicy.model.policyset import Located
 from fleetpolicy.model.record import PciDevice
 from fleetpolicy.resolve.rules import (

@@ -1,10 +1,12 @@
 """Group hosts that are equal in everything but their names: each kind is worked out once."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from fleetpolicy.diagnostics import Diagnostic, Subject
+from fleetpolicy.model.guest import Guest, GuestSpec
 from fleetpolicy.model.inventory import Inventory, InventoryHost
-from fleetpolicy.model.policy import Guest, HostMatch
+from fleetpolicy.model.policy import HostMatch
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.resolve.defaults import choose_defaults
@@ -16,6 +18,7 @@ from fleetpolicy.resolve.rules import (
 )
 from fleetpolicy.resolve.situation import Situation
 
+_SHAPE = attrgetter(*(name for name in GuestSpec.model_fields if name != "host"))
 _CHOOSERS: Mapping[str | int, str] = {
     "match": "policy",
     "overrides": "override",
@@ -91,17 +94,7 @@ def _guests_by_host(guests: Iterable[Located[Guest]]) -> dict[str, tuple[Located
 
 def _shape(guest: Guest) -> Hashable:
     """Return everything of a guest but its name and host."""
-    spec = guest.spec
-    return (
-        spec.vcpus,
-        spec.memory,
-        spec.hugepages,
-        spec.numa_node,
-        spec.title,
-        spec.devices,
-        spec.disks,
-        spec.networks,
-    )
+    return _SHAPE(guest.spec)
 
 
 def _names_serials(policy: PolicySet) -> bool:

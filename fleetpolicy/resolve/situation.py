@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic, Rule, Span, Subject
-from fleetpolicy.model.policy import DevicePolicy, Guest
+from fleetpolicy.model.guest import Guest
+from fleetpolicy.model.policy import DevicePolicy
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostFacts
 from fleetpolicy.resolve.defaults import Defaults

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import re
@@ -20,6 +21,7 @@ KVM_STAND_IN = "/run/fleetpolicy/kvm.json"
 AT_PAGESZ = 6
 FWB_LINE = "CPU features: detected: Stage-2 Force Write-Back"
 DIC_LINE = "CPU features: detected: Instruction cache invalidation not required for I/D coherence"
+OPTIONS = ("ARM_SMMU_V3_IOMMUFD", "IOMMUFD", "TEGRA241_CMDQV", "VFIO_DEVICE_CDEV")
 ARM_PARTS = {
     "0xd0c": "Neoverse-N1",
     "0xd40": "Neoverse-V1",
@@ -61,6 +63,7 @@ def kernel_facts(host: Host) -> dict[str, object]:
         "capabilityOnKvm": on_kvm,
         "capabilityOnVm": on_vm,
         "normalNcMarker": marker,
+        "options": _options(host, release_of(host)),
         "pageSizeKib": _page_size_kib(host),
         "release": release_of(host),
         "signaturesEnforced": _enforces_signatures(host),
@@ -94,6 +97,25 @@ def _enforces_signatures(host: Host) -> bool | None:
     if enforced == "Y" or (lockdown and "[none]" not in lockdown):
         return True
     return False if enforced == "N" or lockdown else None
+
+
+def _options(host: Host, release: str) -> dict[str, str] | None:
+    """Return the build options of OPTIONS that are set, None where no configuration is kept.
+
+    Source:
+        Linux, Documentation/kbuild/kconfig.rst; CONFIG_IKCONFIG_PROC for /proc/config.gz
+    """
+    text = host.text(f"/boot/config-{release}") or host.text(f"/lib/modules/{release}/config")
+    if text is None:
+        try:
+            packed = gzip.decompress(host.data("/proc/config.gz") or b"")
+        except (OSError, EOFError):
+            return None
+        text = packed.decode("utf-8", "replace")
+    if not text:
+        return None
+    found = dict(re.findall(r"^CONFIG_(\w+)=([ym])$", text, re.MULTILINE))
+    return {name: found[name] for name in OPTIONS if name in found}
 
 
 def _page_size_kib(host: Host) -> int:

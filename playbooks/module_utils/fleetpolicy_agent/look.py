@@ -13,6 +13,7 @@ from ansible.module_utils.fleetpolicy_agent.kernel import (
     kernel_facts,
     release_of,
 )
+from ansible.module_utils.fleetpolicy_agent.numa import numa_facts
 from ansible.module_utils.fleetpolicy_agent.pci import device_facts, serials
 from ansible.module_utils.fleetpolicy_agent.platform import (
     Modules,
@@ -88,5 +89,6 @@ def _facts(host: Host) -> dict[str, object]:
         "moduleParameters": None if described is None else parameters_of(described),
         "modules": vfio,
         "nativeSoftdeps": modules.softdeps({str(device["nativeDriver"]) for device in devices}),
+        "numa": numa_facts(host),
         "vfioAliases": modules.vfio_aliases(),
     }

@@ -102,6 +102,7 @@ def _device(
         "address": address,
         "class": _hex(host, address, "class"),
         "id": f"{_hex(host, address, 'vendor')}:{_hex(host, address, 'device')}",
+        "iommu": host.target(f"{folder}/iommu"),
         "iommuGroup": int(group) if group and group.isdigit() else None,
         "modalias": modalias,
         "nativeDriver": _native_driver(modalias, aliases),

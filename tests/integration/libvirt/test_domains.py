@@ -27,6 +27,7 @@ NEWER = {
     10_000_000: "<driver model='nvgrace_gpu_vfio_pci'/>",
     11_008_000: "<acpi nodeset='1-8'/>",
 }
+NEW_WORDS = ("<driver model=", "<acpi nodeset=", " iommufd=", "<driver pciBus=")
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def test_domain_of_a_case_is_kept_whole_or_needs_a_newer_libvirt(
     path: Path, connection: object
 ) -> None:
     sent = path.read_text()
-    is_newer = any(element in sent for element in NEWER.values())
+    is_newer = any(word in sent for word in NEW_WORDS)
     if is_newer and libvirt.getVersion() < max(NEWER):
         with pytest.raises(libvirt.libvirtError, match="failed to validate against schema"):
             connection.defineXMLFlags(sent, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)  # type: ignore[attr-defined]

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from fleetpolicy.model.guest import Guest, GuestNetwork
 from fleetpolicy.model.policy import (
     DevicePolicy,
     FleetPolicy,
-    Guest,
-    GuestNetwork,
     MappingMode,
     OnUnsupported,
 )

@@ -54,6 +54,17 @@ spec:
   disks: [{path: "/var/lib/libvirt/images/a & b.qcow2", bootOrder: 1}]
   networks: [{bridge: br0}]
 """
+NUMA_FACTS = [
+    {
+        "node": node,
+        "cpus": f"{72 * node}-{72 * node + 71}",
+        "hugepages": [
+            {"sizeKib": size, "pages": (256 << 20) // size}
+            for size in (2 << 10, 512 << 10, 1 << 20, 16 << 20)
+        ],
+    }
+    for node in (0, 1)
+]
 NVME_FACTS = {
     "address": "0003:01:00.0",
     "id": "144d:a80a",
@@ -88,7 +99,7 @@ def resolved(folder: Path, policy: str, **changes: Any) -> Fleet:
     facts["devices"].append(NVME_FACTS)
     facts["vfioAliases"].append({"module": "vfio_pci", "pattern": "vfio_pci:v*d*sv*sd*bc*sc*i*"})
     facts["devices"].sort(key=lambda device: device["address"])
-    for key, value in changes.items():
+    for key, value in {"numa": NUMA_FACTS, **changes}.items():
         facts[key] = {**facts.get(key, {}), **value} if isinstance(value, dict) else value
     record = parse_record(msgspec.json.encode(document), Span("facts/gh-01.json"))
     host = InventoryHost("gh-01", ("all",), {}, "/", None)

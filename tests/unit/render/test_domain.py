@@ -52,15 +52,15 @@ def test_domain_of_a_grace_gpu_on_an_old_libvirt_names_each_missing_element(tmp_
         (
             "FP411",
             (
-                "guest trainer needs managed='no' with a variant driver, known from libvirt 9.7.0 "
-                "on; the host has libvirt 9.0.0 and QEMU 7.2.22"
+                "guest trainer needs <acpi nodeset> of a hostdev, known from libvirt 11.8.0 and "
+                "QEMU 10.0.0 on; the host has libvirt 9.0.0 and QEMU 7.2.22"
             ),
         ),
         (
             "FP411",
             (
-                "guest trainer needs <acpi nodeset> of a hostdev, known from libvirt 11.8.0 and "
-                "QEMU 10.0.0 on; the host has libvirt 9.0.0 and QEMU 7.2.22"
+                "guest trainer needs managed='no' with a variant driver, known from libvirt 9.7.0 "
+                "on; the host has libvirt 9.0.0 and QEMU 7.2.22"
             ),
         ),
     ]

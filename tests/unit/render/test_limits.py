@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.render.fleets import NEW_LIBVIRT, gpu_policy, nvme_policy, rendered
+from tests.unit.render.fleets import NEW_LIBVIRT, NVME_FACTS, gpu_policy, nvme_policy, rendered
 
 PROFILE = """\
 ---
@@ -80,3 +80,71 @@ def test_aperture_of_a_power_of_two_is_rendered(tmp_path: Path) -> None:
     assert findings == ()
     xml = files["/etc/libvirt/qemu/trainer.xml"].content
     assert "<pcihole64 unit='KiB'>536870912</pcihole64>" in xml
+
+
+@pytest.mark.parametrize(
+    ("spec", "arch", "asked"),
+    [
+        ("machine: q35", "aarch64", "machine q35"),
+        ("machine: virt-10.0", "x86_64", "machine virt-10.0"),
+        ("gic: host", "x86_64", "gic host"),
+        ("cpu: {mode: host-model}", "aarch64", "cpu mode host-model"),
+    ],
+)
+def test_guest_of_another_architecture_is_refused(
+    tmp_path: Path, spec: str, arch: str, asked: str
+) -> None:
+    policy = nvme_policy().replace("  vcpus: 8", f"  vcpus: 8\n  {spec}")
+
+    _, findings = rendered(tmp_path, policy, arch=arch, **NEW_LIBVIRT)
+
+    assert [(item.rule.id, item.why) for item in findings] == [
+        ("FP420", f"guest trainer asks for {asked}; its host is {arch}")
+    ]
+
+
+def test_sata_disk_on_arm_is_refused(tmp_path: Path) -> None:
+    policy = nvme_policy().replace("bootOrder: 1}", "bootOrder: 1, bus: sata}")
+
+    _, findings = rendered(tmp_path, policy, **NEW_LIBVIRT)
+
+    assert [(item.rule.id, item.why) for item in findings] == [
+        ("FP420", "guest trainer asks for a SATA disk; its host is aarch64")
+    ]
+
+
+@pytest.mark.parametrize(("disks", "ids"), [(244, []), (245, ["FP421"])])
+def test_more_disks_than_the_root_bus_has_ports_are_refused(
+    tmp_path: Path, disks: int, ids: list[str]
+) -> None:
+    more = ", ".join(f'{{path: "/images/{number}"}}' for number in range(disks - 1))
+    policy = nvme_policy().replace("  disks: [", f"  disks: [{more}, ")
+
+    _, findings = rendered(tmp_path, policy, **NEW_LIBVIRT)
+
+    assert [item.rule.id for item in findings] == ids
+
+
+def test_row_6_aperture_of_the_guest_that_qemu_exits_over_is_refused(tmp_path: Path) -> None:
+    policy = gpu_policy().replace("  vcpus: 8", "  vcpus: 8\n  mmioAperture: 64GiB")
+
+    _, findings = rendered(tmp_path, policy, **NEW_LIBVIRT)
+
+    assert [(item.rule.id, item.why) for item in findings] == [
+        ("FP415", "guest trainer: it asks for 64 GiB")
+    ]
+
+
+def test_aperture_smaller_than_the_bars_is_refused(tmp_path: Path) -> None:
+    bars = [{"index": 0, "size": 1 << 40, "prefetchable": True}]
+    devices = [{**NVME_FACTS, "regions": bars}]
+
+    _, findings = rendered(tmp_path, nvme_policy(), devices=devices, **NEW_LIBVIRT)
+
+    assert [(item.rule.id, item.why, item.fix) for item in findings] == [
+        (
+            "FP415",
+            "guest trainer: its devices' BARs have 1TiB, and the window for them 512GiB",
+            "write a power of two that holds them as mmioAperture of the guest",
+        )
+    ]

@@ -12,9 +12,10 @@ from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.load.policy import CATALOGUE
 from fleetpolicy.load.source import parse_source
 from fleetpolicy.model.fleet import Fleet, HostClass
+from fleetpolicy.model.guest import Guest
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.model.parameters import ParameterEntry, ParameterProfile
-from fleetpolicy.model.policy import DevicePolicy, FleetPolicy, Guest
+from fleetpolicy.model.policy import DevicePolicy, FleetPolicy
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.profiles import (
     DeviceProfile,
