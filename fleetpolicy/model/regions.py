@@ -5,6 +5,7 @@ from fleetpolicy.model.profiles import DeviceProfileSpec, DriverProfileSpec, Reg
 from fleetpolicy.model.record import PciDevice
 from fleetpolicy.model.scalars import canonical_module
 from fleetpolicy.simcore.kvm import VFIO_PCI_BAR, MemoryKind, Pgprot, Vma, VmFlag
+from fleetpolicy.simcore.vma import withhold
 
 _PGPROT = {
     "device-ngnrne": Pgprot.NONCACHED,
@@ -35,10 +36,7 @@ def list_device_regions(
 
 
 def _bar_vma(driver: VfioDriver) -> Vma:
-    if driver.consent:
-        return VFIO_PCI_BAR
-    flags = VFIO_PCI_BAR.flags - {VmFlag.ALLOW_ANY_UNCACHED}
-    return Vma(VFIO_PCI_BAR.pgprot, flags, VFIO_PCI_BAR.kind)
+    return VFIO_PCI_BAR if driver.consent else withhold(VFIO_PCI_BAR)
 
 
 def _profile_vma(region: RegionProfile, driver: VfioDriver) -> Vma:

@@ -72,6 +72,15 @@ VFIO_PCI_BAR = Vma(
 GUEST_RAM = Vma(Pgprot.CACHED, frozenset({VmFlag.MTE_ALLOWED}), MemoryKind.SYSTEM_RAM)
 
 
+def withhold(vma: Vma) -> Vma:
+    """Return a mapping after a driver has withdrawn the consent to every uncached type.
+
+    Source:
+        kernel/optout_vfio_pci.c, optout_mmap(): clears the flag that vfio_pci_core_mmap() set.
+    """
+    return replace(vma, flags=vma.flags - {VmFlag.ALLOW_ANY_UNCACHED})
+
+
 def pgprot_attributes(pgprot: Pgprot) -> MemoryAttributes:
     """Return the attributes of the VMM's own mapping.
 

@@ -104,6 +104,11 @@ MUTANTS: tuple[Mutant, ...] = (
         replace(ARCHITECTED, kvm_stage2=consent_assumed),
     ),
     Mutant(
+        "withheld-in-vain",
+        "The driver that withholds the consent leaves the mapping as it was.",
+        replace(ARCHITECTED, withhold=lambda vma: vma),
+    ),
+    Mutant(
         "era-forgotten",
         "A kernel before 6.9 follows the consent.",
         replace(ARCHITECTED, kvm_stage2=era_forgotten),

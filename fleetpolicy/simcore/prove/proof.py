@@ -55,7 +55,7 @@ _GROUPS: tuple[tuple[Callable[[Semantics], Iterator[LawVerdict]], frozenset[str]
     (check_combining, frozenset({"decode_s2", "combine"})),
     (
         check_mapping,
-        frozenset({"decode_s2", "combine", "kvm_stage2", "mismatch", "access_outcome"}),
+        frozenset({"decode_s2", "combine", "kvm_stage2", "mismatch", "access_outcome", "withhold"}),
     ),
 )
 _ARRIVAL = frozenset({"rules"})

@@ -41,15 +41,9 @@ _ALIASES = (
     ("pci:v00001234d00005678sv*sd*bc*sc*i*", "native"),
     ("vfio_pci:v*d*sv*sd*bc*sc*i*", "vfio_pci"),
 )
-_MODULES = frozenset({"native", "vfio_pci", "vfio_pci_core"})
-_RULES = {
-    "/etc/udev/rules.d/70-vfio.rules": (
-        f'SUBSYSTEM=="pci", KERNEL=="{DEVICE}", ATTR{{driver_override}}="vfio-pci", '
-        "RUN+=\"/bin/sh -c 'echo $kernel > /sys/bus/pci/drivers_probe'\"\n"
-    )
-}
-_MODPROBE = {"/etc/modprobe.d/vfio.conf": "softdep native pre: vfio-pci\n"}
-_LOAD = {"/etc/modules-load.d/vfio.conf": "vfio-pci\n"}
+# Each VFIO driver that takes any device, as a module and as /sys/bus/pci/drivers spells it.
+_DRIVERS = {"vfio_pci": "vfio-pci", "optout_vfio_pci": "optout_vfio_pci"}
+_MODULES = frozenset({"native", "vfio_pci_core", *_DRIVERS})
 
 
 def scenes(semantics: Semantics, kernel: KernelBehaviour) -> Iterator[RegionPoint]:
@@ -60,23 +54,28 @@ def scenes(semantics: Semantics, kernel: KernelBehaviour) -> Iterator[RegionPoin
 
 
 def _boots(semantics: Semantics) -> Iterator[tuple[str, Surroundings]]:
-    """Boot a host whose files give the function to vfio-pci, in every shape of kernel."""
-    for builtin, carried in product((False, True), (None, "vfio", "both")):
-        built = frozenset({"vfio_pci", "vfio_pci_core"}) if builtin else frozenset[str]()
-        build = KernelBuild(
-            "6.17",
-            built,
-            _MODULES - built,
-            _ALIASES,
-            drivers={"vfio_pci": _VFIO, "native": "native"},
-        )
+    """Boot a host whose files give the function to a driver, in every shape of kernel."""
+    for module, builtin, carried in product(_DRIVERS, (False, True), (None, "vfio", "both")):
+        driver = _DRIVERS[module]
+        rules = {
+            "/etc/udev/rules.d/70-vfio.rules": (
+                f'SUBSYSTEM=="pci", KERNEL=="{DEVICE}", ATTR{{driver_override}}="{driver}", '
+                "RUN+=\"/bin/sh -c 'echo $kernel > /sys/bus/pci/drivers_probe'\"\n"
+            )
+        }
+        modprobe = {"/etc/modprobe.d/vfio.conf": f"softdep native pre: {module}\n"}
+        load = {"/etc/modules-load.d/vfio.conf": f"{module}\n"}
+        built = frozenset({module, "vfio_pci_core"}) if builtin else frozenset[str]()
+        drivers = {**_DRIVERS, "native": "native"}
+        build = KernelBuild("6.17", built, _MODULES - built, _ALIASES, drivers=drivers)
         initramfs = None
         if carried:
             modules = _MODULES if carried == "both" else _MODULES - {"native"}
-            initramfs = Initramfs(_MODPROBE, _RULES, modules - built, early=("vfio-pci",))
-        config = HostConfig(build, "ro", _MODPROBE, _LOAD, _RULES, initramfs, (_FUNCTION,))
-        shape = f"vfio-pci {'built in' if builtin else 'a module'}, initramfs with {carried}"
-        yield f"boot: {shape}", observe_boot(semantics.simulate_boot(config), DEVICE)
+            initramfs = Initramfs(modprobe, rules, modules - built, early=(module,))
+        config = HostConfig(build, "ro", modprobe, load, rules, initramfs, (_FUNCTION,))
+        shape = f"{driver} {'built in' if builtin else 'a module'}, initramfs with {carried}"
+        found = observe_boot(semantics.simulate_boot(config), DEVICE)
+        yield f"boot: {shape}", replace(found, wanted=driver)
 
 
 def observe_boot(trace: BootTrace, address: str) -> Surroundings:

@@ -29,7 +29,7 @@ from fleetpolicy.simcore.prove.judgement import Judgement
 from fleetpolicy.simcore.prove.region import RegionPoint
 from fleetpolicy.simcore.stage1 import decode_mair
 from fleetpolicy.simcore.stage2 import Stage2Attributes, decode_s2
-from fleetpolicy.simcore.vma import Vma
+from fleetpolicy.simcore.vma import Vma, withhold
 
 if TYPE_CHECKING:
     from fleetpolicy.simcore.boot import BootTrace, HostConfig
@@ -83,6 +83,7 @@ class Semantics:
     simulate_boot: "Callable[[HostConfig], BootTrace]" = _simulate_boot
     iommu_groups: "Callable[[PciTree], tuple[Group, ...]]" = _iommu_groups
     map_bars: "Callable[[Iterable[Bar], int], tuple[BarMapping, ...]]" = _map_bars
+    withhold: Callable[[Vma], Vma] = withhold
 
 
 ARCHITECTED = Semantics()

@@ -51,6 +51,11 @@ CONSENT = Law(
     "An uncached device page is Normal-NC if and only if driver and kernel consent.",
     "Linux commit 8c47ce3e1d2c",
 )
+WITHHELD = Law(
+    "withheld-consent-is-device",
+    "A BAR whose driver withholds the consent is Device-nGnRE at stage 2 in every kernel.",
+    "kernel/optout_vfio_pci.c; Linux, arch/arm64/kvm/mmu.c",
+)
 RAM = Law("kvm-ram-is-normal", "RAM is Normal at stage 2 in every kernel.", "Linux, mmu.c")
 REFUSED = Law(
     "kvm-refuses-tags-and-logging",
@@ -84,6 +89,7 @@ def check_mapping(semantics: Semantics) -> Verdicts:
     """Yield the verdict on each law."""
     yield HONOURED.judge(_honoured(semantics))
     yield CONSENT.judge(_consent(semantics))
+    yield WITHHELD.judge(_withheld(semantics))
     yield RAM.judge(_ram(semantics))
     yield REFUSED.judge(_refused(semantics))
     yield SYMMETRIC.judge(_symmetric(semantics))
@@ -113,6 +119,13 @@ def _consent(semantics: Semantics) -> Iterator[str]:
         agreed = kernel.normal_nc_by_consent and VmFlag.ALLOW_ANY_UNCACHED in vma.flags
         wanted = Stage2Type.NORMAL_NC if agreed else Stage2Type.DEVICE_nGnRE
         yield _expect(semantics.kvm_stage2(kernel, vma, features, Fault()), wanted)
+
+
+def _withheld(semantics: Semantics) -> Iterator[str]:
+    bar = semantics.withhold(VFIO_PCI_BAR)
+    for kernel, features, late in product(ERAS, _BASIC, (False, True)):
+        found = semantics.kvm_stage2(kernel, bar, features, Fault(mapped_after_slot=late))
+        yield _expect(found, Stage2Type.DEVICE_nGnRE)
 
 
 def _ram(semantics: Semantics) -> Iterator[str]:

@@ -91,6 +91,7 @@ NOTICED_BY = {
     "dic-ignored": "I02",
     "consent-dropped": "I11",
     "consent-assumed": "I08",
+    "withheld-in-vain": "withheld-consent-is-device",
     "era-forgotten": "I08",
     "device-executable": "I16",
     "weakened-in-silence": "I26",
