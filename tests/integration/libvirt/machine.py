@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+Option = tuple[str, str, dict[str, Any]]
 Options = Sequence[tuple[str, dict[str, Any]]]
 _BRIDGES = {"pcie-root-port", "pxb-pcie"}
 _FUNCTION = {"vfio-pci", "vfio-pci-nohotplug"}
@@ -74,17 +75,17 @@ class Machine:
 
 def read_machine(words: Sequence[str]) -> Machine:
     """Return the machine of a command line without the program's name."""
-    options = list(_options(words))
-    boards = [properties for name, properties in options if name == "-machine"]
+    told = [(name, properties) for name, _, properties in options(words)]
+    boards = [properties for name, properties in told if name == "-machine"]
     board: dict[str, Any] = {key: value for item in reversed(boards) for key, value in item.items()}
-    devices = {item["id"]: item for name, item in options if name == "-device" and "id" in item}
+    devices = {item["id"]: item for name, item in told if name == "-device" and "id" in item}
     return Machine(
         board="-".join(board[""].split("-")[:-1]),
         gic=board.get("gic-version", ""),
         aperture=_size(board.get("highmem-mmio-size", "0")),
-        vcpus=int(_one(options, "-smp")[""]),
-        nodes=tuple(_nodes(options)),
-        functions=tuple(_functions(options, devices)),
+        vcpus=int(_one(told, "-smp")[""]),
+        nodes=tuple(_nodes(told)),
+        functions=tuple(_functions(told, devices)),
         smmus=tuple(
             Smmu(_bridge(devices[item["primary-bus"]]), _pick(item, _SMMU_PLACES))
             for item in devices.values()
@@ -97,13 +98,16 @@ _SMMU_PLACES = ("driver", "id", "primary-bus")
 _FUNCTION_PLACES = ("driver", "id", "bus", "addr", "host")
 
 
-def _options(words: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each option with its properties; what has no name is under the empty one."""
+def options(words: Sequence[str]) -> Iterator[Option]:
+    """Yield each option, its value, and that as properties; one without a name is under ''."""
     for at, word in enumerate(words):
         if not word.startswith("-"):
             continue
         value = words[at + 1] if at + 1 < len(words) else "-"
-        yield word, {} if value.startswith("-") else _properties(value, word)
+        if value.startswith("-"):
+            yield word, "", {}
+        else:
+            yield word, value, _properties(value, word)
 
 
 def _properties(value: str, option: str) -> dict[str, Any]:
@@ -115,18 +119,18 @@ def _properties(value: str, option: str) -> dict[str, Any]:
     return {kind if name == "" else name: text for name, text in found.items()}
 
 
-def _one(options: Options, name: str) -> dict[str, Any]:
-    (found,) = [properties for option, properties in options if option == name]
+def _one(told: Options, name: str) -> dict[str, Any]:
+    (found,) = [properties for option, properties in told if option == name]
     return found
 
 
-def _nodes(options: Options) -> Iterator[Node]:
+def _nodes(told: Options) -> Iterator[Node]:
     backends = {
         item["id"]: item
-        for option, item in options
+        for option, item in told
         if option == "-object" and item["qom-type"].startswith("memory-backend")
     }
-    nodes = [item for option, item in options if option == "-numa"]
+    nodes = [item for option, item in told if option == "-numa"]
     if not nodes:
         (backend,) = backends.values()
         yield _node("", backend)
@@ -141,13 +145,13 @@ def _node(cpus: str, backend: dict[str, Any]) -> Node:
     )
 
 
-def _functions(options: Options, devices: dict[str, Any]) -> Iterator[Function]:
+def _functions(told: Options, devices: dict[str, Any]) -> Iterator[Function]:
     for item in devices.values():
         if item["driver"] not in _FUNCTION:
             continue
         initiators = [
             int(other["node"])
-            for option, other in options
+            for option, other in told
             if option == "-object"
             and other["qom-type"] == "acpi-generic-initiator"
             and other["pci-dev"] == item["id"]

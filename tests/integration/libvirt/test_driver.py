@@ -12,6 +12,7 @@ from tests.integration.libvirt.driver import UUID as UUID_ELEMENT
 from tests.integration.libvirt.driver import fit, judge
 from tests.integration.libvirt.guests import GH200_GUEST, GUESTS, PATH, domain_of
 from tests.integration.libvirt.stacks import Stack
+from tests.integration.libvirt.starting import complaint
 from tests.unit.render.fleets import NEW_LIBVIRT, rendered
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -62,6 +63,7 @@ def test_domains_of_cases_are_taken_whole_by_the_libvirt_of_their_host(stack: St
         else:
             assert (place, dropped(domain, one.kept)) == (place, ())
             assert one.words, (place, one.said)
+            assert (place, complaint(stack, one.words)) == (place, "")
 
 
 @pytest.mark.libvirt

@@ -10,6 +10,7 @@ from tests.integration.libvirt.guests import (
     GH200_GUEST,
     GH200_MACHINE,
     GIB,
+    GUESTS,
     NVME_GUEST,
     NVME_MACHINE,
     PATH,
@@ -17,17 +18,23 @@ from tests.integration.libvirt.guests import (
 )
 from tests.integration.libvirt.machine import Function, Machine, Node, Smmu, read_machine
 from tests.integration.libvirt.stacks import Stack
+from tests.integration.libvirt.starting import complaint
 from tests.unit.render.fleets import rendered
 
 
-def machine_of(stack: Stack, policy: str, folder: Path) -> Machine:
-    """Return the machine of a policy's guest on a host with a stack; skip where it needs newer."""
+def words_of(stack: Stack, policy: str, folder: Path) -> tuple[str, ...]:
+    """Return what QEMU is told on a host with a stack; skip where the guest needs a newer one."""
     files, findings = rendered(folder, policy, kernel={"pageSizeKib": 4}, **stack.facts)
     if findings:
         pytest.skip(findings[0].why)
     (judged,) = judge(stack, [fit(files[PATH].content)])
     assert judged.words, judged.said
-    return read_machine(judged.words)
+    return judged.words
+
+
+def machine_of(stack: Stack, policy: str, folder: Path) -> Machine:
+    """Return the machine of a policy's guest."""
+    return read_machine(words_of(stack, policy, folder))
 
 
 @pytest.mark.libvirt
@@ -79,3 +86,23 @@ def test_machine_is_read_from_either_spelling_of_options() -> None:
         ),
         smmus=(Smmu("pxb-pcie bus_nr=32 numa_node=0", (("accel", True),)),),
     )
+
+
+@pytest.mark.libvirt
+@pytest.mark.parametrize("name", list(GUESTS))
+def test_machine_of_a_guest_is_one_that_qemu_starts(
+    name: str, stack: Stack, tmp_path: Path
+) -> None:
+    words = words_of(stack, GUESTS[name], tmp_path)
+
+    assert complaint(stack, words) == ""
+
+
+@pytest.mark.libvirt
+def test_machine_with_an_aperture_that_is_no_power_of_two_is_not_started(
+    stack: Stack, tmp_path: Path
+) -> None:
+    words = words_of(stack, GH200_GUEST, tmp_path)
+    odd = [word.replace("highmem-mmio-size=4294967296K", "highmem-mmio-size=3T") for word in words]
+
+    assert "highmem-mmio-size" in complaint(stack, odd)
