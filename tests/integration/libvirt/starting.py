@@ -8,7 +8,7 @@ from typing import Any
 from tests.integration.libvirt.machine import options
 from tests.integration.libvirt.stacks import Stack
 
-_LEFT_OUT = {"-blockdev", "-chardev", "-netdev", "-serial", "-mon", "-sandbox", "-name", "-S"}
+_LEFT_OUT = {"-blockdev", "-netdev", "-mon", "-sandbox", "-name", "-S"}
 _OBJECTS_LEFT_OUT = {"secret", "monitor-qmp", "thread-context", "iommufd"}
 _FILES = ("drive", "netdev")
 _PLACE = ("id", "bus", "addr", "multifunction")
@@ -18,9 +18,9 @@ _ACCELERATION = ("accel", "ats", "ril", "ssidsize", "oas", "cmdqv")
 def complaint(stack: Stack, words: Sequence[str]) -> str:
     """Return what QEMU says against a machine, paused before its first instruction.
 
-    Disks, interfaces and consoles are left out; a virtio device stands in for each function that is
-    passed through, memory that is not reserved for huge pages, and the SMMU is emulated. Bridges,
-    NUMA nodes, initiators, GIC and apertures are those of the command line.
+    A virtio device stands in for each disk, interface and function that is passed through, nothing
+    for a console's other end, memory that is not reserved for huge pages; the SMMU is emulated.
+    Bridges, NUMA nodes, initiators, GIC and apertures are those of the command line.
     """
     room = ["unshare", "--pid", "--fork", f"--mount-proc={stack.root / 'proc'}"]
     done = subprocess.run(
@@ -46,6 +46,8 @@ def _stand_in(words: Sequence[str]) -> Iterator[str]:
         yield name
         if name == "-machine":
             yield ",".join(part for part in value.split(",") if not part.startswith("pflash"))
+        elif name == "-chardev":
+            yield f"null,id={properties['id']}"
         elif name == "-device":
             yield json.dumps(_device(properties))
         elif name == "-object":

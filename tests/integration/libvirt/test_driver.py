@@ -1,6 +1,5 @@
 """libvirt's QEMU driver judges what is rendered, on the installed libvirt and on newer ones."""
 
-import json
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -10,14 +9,12 @@ import pytest
 from fleetpolicy.model.domain import dropped
 from tests.integration.libvirt.driver import UUID as UUID_ELEMENT
 from tests.integration.libvirt.driver import fit, judge
+from tests.integration.libvirt.goldens import CASES, GOLDEN, libvirt_of
 from tests.integration.libvirt.guests import GH200_GUEST, GUESTS, PATH, domain_of
 from tests.integration.libvirt.stacks import Stack
 from tests.integration.libvirt.starting import complaint
 from tests.unit.render.fleets import NEW_LIBVIRT, rendered
 
-TESTS = Path(__file__).resolve().parents[2]
-CASES = TESTS / "cases"
-GOLDEN = sorted(CASES.glob("*/rendered/*/etc/libvirt/qemu/*.xml"))
 SINCE = {
     "<driver model='nvgrace_gpu_vfio_pci'/>": 10_000_000,
     "<acpi nodeset='1-8'/>": 11_008_000,
@@ -39,14 +36,6 @@ def tell_apart(domains: list[str]) -> list[str]:
         UUID_ELEMENT.sub(lambda _: f"<uuid>{UUID(int=next(numbers))}</uuid>", item)
         for item in domains
     ]
-
-
-def libvirt_of(path: Path) -> int:
-    """Return the version that a case's host shows."""
-    case, host = path.relative_to(CASES).parts[0], path.relative_to(CASES).parts[2]
-    own = CASES / case / "facts" / f"{host}.json"
-    facts = own if own.exists() else TESTS / "fleet" / "facts" / f"{host}.json"
-    return int(json.loads(facts.read_text())["facts"]["libvirt"]["libvirt"])
 
 
 @pytest.mark.libvirt
