@@ -38,12 +38,13 @@ class Judged:
 def fit(domain: str) -> str:
     """Return a domain as this machine can judge it, which has no KVM of the guest's architecture.
 
-    Emulation takes the place of KVM, the first NUMA node that of any other, and pages that x86 has
-    that of pages which only arm64 has.
+    Emulation takes the place of KVM, the first CPU and NUMA node that of any other, and pages that
+    x86 has that of pages which only arm64 has.
     """
     emulated = domain.replace("<domain type='kvm'", "<domain type='qemu'")
     emulated = emulated.replace("<cpu mode='host-passthrough'", "<cpu mode='maximum'")
-    emulated = re.sub(r"(mode='strict' nodeset)='\d+'", r"\1='0'", emulated)
+    emulated = re.sub(r"(<mem(?:ory|node) [^>]*nodeset)='[\d,-]+'", r"\1='0'", emulated)
+    emulated = re.sub(r"(<(?:vcpu|\w+pin) [^>]*cpuset)='[\d,-]+'", r"\1='0'", emulated)
     return re.sub(r"<page size='(\d+)' unit='KiB'", _fit_page, emulated)
 
 

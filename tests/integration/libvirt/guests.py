@@ -1,9 +1,10 @@
-"""Three guests, and the machine that each is to become, written as QEMU's properties."""
+"""Guests, and the machine that each is to become, written as QEMU's properties."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.integration.libvirt.machine import Function, Machine, Node
+from tests.integration.libvirt.machine import Function, Machine, Node, Smmu
 from tests.unit.render.fleets import GPU, HEAD, NVME, rendered
 
 PATH = "/etc/libvirt/qemu/trainer.xml"
@@ -68,6 +69,32 @@ GH200_MACHINE = Machine(
     ),
 )
 
+_EXPANDER = "pxb-pcie bus_nr=32 numa_node=0"
+GB200_MACHINE = replace(
+    GH200_MACHINE,
+    functions=(
+        Function(
+            host="",
+            path=("pcie-root-port", _EXPANDER),
+            initiators=(1, 2, 3, 4, 5, 6, 7, 8),
+            properties=(("iommufd", "iommufd0"), ("rombar", 0)),
+        ),
+    ),
+    smmus=(
+        Smmu(
+            bus=_EXPANDER,
+            properties=(
+                ("accel", True),
+                ("ats", "on"),
+                ("cmdqv", "on"),
+                ("oas", "48"),
+                ("ril", "off"),
+                ("ssidsize", "20"),
+            ),
+        ),
+    ),
+)
+
 TRAPPED_GUEST = NVME_GUEST.replace("normal-nc", "trapped")
 GUESTS = {"nvme": NVME_GUEST, "gh200": GH200_GUEST, "trapped": TRAPPED_GUEST}
 
@@ -77,3 +104,12 @@ def domain_of(folder: Path, policy: str, **facts: Any) -> str:
     files, findings = rendered(folder, policy, **facts)
     assert PATH in files, findings
     return files[PATH].content
+
+
+MACHINES = {
+    "guest-ampere/rendered/n1-01/etc/libvirt/qemu/arm-nvme-01.xml": replace(
+        NVME_MACHINE, functions=(replace(NVME_MACHINE.functions[0], host="0001:01:00.0"),)
+    ),
+    "guest-gh200/rendered/gh-01/etc/libvirt/qemu/gh200-gpu-01.xml": GH200_MACHINE,
+    "guest-gb200/rendered/gh-01/etc/libvirt/qemu/gb200-nested-01.xml": GB200_MACHINE,
+}

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.libvirt.driver import fit, judge
+from tests.integration.libvirt.goldens import CASES, libvirt_of
 from tests.integration.libvirt.guests import (
     GH200_GUEST,
     GH200_MACHINE,
     GIB,
     GUESTS,
+    MACHINES,
     NVME_GUEST,
     NVME_MACHINE,
     PATH,
@@ -35,6 +37,18 @@ def words_of(stack: Stack, policy: str, folder: Path) -> tuple[str, ...]:
 def machine_of(stack: Stack, policy: str, folder: Path) -> Machine:
     """Return the machine of a policy's guest."""
     return read_machine(words_of(stack, policy, folder))
+
+
+@pytest.mark.libvirt
+@pytest.mark.parametrize("case", list(MACHINES))
+def test_machine_of_a_case_is_the_one_that_is_written_down(case: str, stack: Stack) -> None:
+    path = CASES / case
+    if libvirt_of(path) > stack.libvirt:
+        pytest.skip("the guest needs a newer libvirt")
+
+    (judged,) = judge(stack, [fit(path.read_text())])
+
+    assert read_machine(judged.words) == MACHINES[case], judged.said
 
 
 @pytest.mark.libvirt
