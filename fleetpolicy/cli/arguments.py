@@ -207,8 +207,9 @@ def _facts_flags(verb: ArgumentParser) -> None:
 
 
 def _lab_flags(verb: ArgumentParser) -> None:
-    verb.add_argument("action", choices=("up", "status", "boot", "reset", "down"))
+    verb.add_argument("action", choices=("up", "status", "ssh", "logs", "boot", "reset", "down"))
     verb.add_argument("host", nargs="?", default="", metavar="HOST")
+    verb.add_argument("command", nargs="*", metavar="COMMAND", help="for ssh, run this")
     verb.add_argument(
         "--kernel", default="", metavar="RELEASE", help="boot this kernel from now on"
     )
@@ -283,5 +284,6 @@ _VERBS: dict[str, _Verb] = {
                 _explain_flags, *_ON_HOSTS),
     "prove": ("Prove the core's invariants, over everything or over a fleet", "prove", "prove",
               _prove_flags, *_ON_HOSTS),
-    "lab": ("Run the simulated hosts of an inventory", "lab", "lab", _lab_flags, _fleet_flags),
+    "lab": ("Run the simulated and emulated hosts of an inventory", "lab", "lab", _lab_flags,
+            _fleet_flags),
 }  # fmt: skip

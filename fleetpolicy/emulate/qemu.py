@@ -1,24 +1,19 @@
 """Find QEMU on this machine, or unpack Debian's into the cache."""
 
 import os
-import platform
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Apt, Progress
-from fleetpolicy.emulate.cache import cached
-from fleetpolicy.emulate.packages import digest_of, fetch, unpack
+from fleetpolicy.emulate.apt import Progress
+from fleetpolicy.emulate.programs import provide
 from fleetpolicy.emulate.rules import NO_EMULATOR
 
 PROGRAM = "qemu-system-aarch64"
 PREFERRED, OLDEST = (10, 0), (7, 2)
-_SUITES = ("trixie",)
 _PACKAGE = "qemu-system-arm"
-_DEBIAN_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 _VERSION = re.compile(r"QEMU emulator version (?P<version>(\d+)\.(\d+)\S*)")
 
 
@@ -60,24 +55,8 @@ def find_emulator(progress: Progress = lambda _: None) -> Emulator:
 
 def _provide(progress: Progress) -> tuple[str, ...]:
     """Return the words that start Debian's QEMU with its own libraries and data."""
-    machine = platform.machine()
-    apt = Apt(_SUITES, _DEBIAN_ARCH.get(machine, machine))
-    apt.update(progress)
-    packages = apt.resolve((_PACKAGE,))
-
-    def make(folder: Path) -> None:
-        files = fetch(packages, progress)
-        progress("unpacking QEMU")
-        for path in files:
-            unpack(path, folder)
-
-    folder = cached("qemu", digest_of(packages), make)
-    libraries = folder / "usr" / "lib" / f"{machine}-linux-gnu"
-    loader = next(libraries.glob("ld-linux-*"))
-    return (
-        *(str(loader), "--library-path", str(libraries)),
-        *(str(folder / "usr" / "bin" / PROGRAM), "-L", str(folder / "usr" / "share" / "qemu")),
-    )
+    found = provide("qemu", (_PACKAGE,), progress)
+    return (*found.command(PROGRAM), "-L", str(found.folder / "usr" / "share" / "qemu"))
 
 
 def _ask(command: tuple[str, ...]) -> Emulator | None:

@@ -109,6 +109,15 @@ BAD_ROOT = Rule(
     rejected=("all:\n  hosts: {gh-01: }\n  vars: {fleetpolicy_root: /}  # that is this machine"),
     accepted='fleetpolicy_root: ".lab/{{ inventory_hostname }}"  # beside fleetpolicy_model',
 )
+BAD_MACHINE = Rule(
+    "FP831",
+    "bad-host-machine",
+    Severity.ERROR,
+    "fleetpolicy_machine describes an emulated host, which is no simulated one at the same time.",
+    "docs/lab.md",
+    rejected="fleetpolicy_machine: {cpu: pentium}",
+    accepted='fleetpolicy_machine: {cpu: neoverse-n1, kernels: ["6.12"]}',
+)
 UNQUOTED_VALUE = Rule(
     "FP161",
     "unquoted-value",

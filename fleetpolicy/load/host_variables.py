@@ -1,4 +1,4 @@
-"""Judge the host variables that concern us: labels, model and root."""
+"""Judge the host variables that concern us: labels, model, root and machine."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from fleetpolicy.diagnostics import Rule, Span
-from fleetpolicy.load.host_rules import BAD_LABELS, BAD_MODEL, BAD_ROOT, UNQUOTED_VALUE
+from fleetpolicy.load.host_rules import (
+    BAD_LABELS,
+    BAD_MACHINE,
+    BAD_MODEL,
+    BAD_ROOT,
+    UNQUOTED_VALUE,
+)
 from fleetpolicy.load.misfits import KeyPath, explain_misfits, spell_path
+from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.scalars import Label
 from fleetpolicy.model.simulated import SimulatedHost
 from fleetpolicy.runner.inventory import Place, ReadValue
@@ -46,6 +53,7 @@ class HostVariables:
         self._show = show
         self._labels: dict[int, tuple[Mapping[str, str], Problems]] = {-1: ({}, ())}
         self._models: dict[int, tuple[SimulatedHost | None, Problems]] = {-1: (None, ())}
+        self._machines: dict[int, tuple[EmulatedHost | None, Problems]] = {-1: (None, ())}
 
     def is_given(self, index: int) -> bool:
         """Return whether a host has the variable, null not counting."""
@@ -66,6 +74,14 @@ class HostVariables:
             found, problems = self._judge(value, "fleetpolicy_model", BAD_MODEL, SimulatedHost)
             self._models[index] = (found, problems)
         return self._models[index]
+
+    def machine(self, index: int) -> tuple[EmulatedHost | None, Problems]:
+        """Return the machine of an emulated host; equal ones are one object."""
+        if index not in self._machines:
+            value = self._values[index]
+            found, problems = self._judge(value, "fleetpolicy_machine", BAD_MACHINE, EmulatedHost)
+            self._machines[index] = (found, problems)
+        return self._machines[index]
 
     def root(self, index: int, folder: Path) -> tuple[str, Problems]:
         """Return the folder of a simulated host, absolute; "" if none is given or it is bad."""

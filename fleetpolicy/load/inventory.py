@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Rule, Severity, Span, Subject
 from fleetpolicy.load.host_rules import (
+    BAD_MACHINE,
     BAD_PATTERN,
     BAD_ROOT,
     INVENTORY_NOT_PARSED,
@@ -20,7 +21,7 @@ from fleetpolicy.load.host_rules import (
     UNSAFE_NAME,
     VARIABLES_UNREADABLE,
 )
-from fleetpolicy.load.host_variables import HostVariables, Problem
+from fleetpolicy.load.host_variables import HostVariables, Problem, Problems
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.runner.inventory import (
@@ -28,6 +29,7 @@ from fleetpolicy.runner.inventory import (
     InventoryReading,
     InventoryRequest,
     Place,
+    ReadHost,
     read_inventory,
 )
 
@@ -160,27 +162,44 @@ def _take_hosts(
     reading: InventoryReading, place: _Source
 ) -> tuple[dict[str, InventoryHost], Iterator[Diagnostic]]:
     variables = HostVariables(reading.values, place.show)
-    folder = place.folder
     hosts: dict[str, InventoryHost] = {}
     problems: dict[Problem, list[str]] = {}
     for read in reading.hosts:
-        labels, bad_labels = variables.labels(read.labels)
-        model, bad_model = variables.model(read.model)
-        root, bad_root = variables.root(read.root, folder)
-        if variables.is_given(read.model):
-            root = root or str(folder / ".lab" / read.name)
-        elif root:
-            bad_root = (*bad_root, _root_without_model(place))
-        bad_name = () if _SAFE_NAME.fullmatch(read.name) else (_unsafe_name(read.name, place),)
-        for problem in (*bad_labels, *bad_model, *bad_root, *bad_name):
-            problems.setdefault(problem, []).append(read.name)
         groups = reading.memberships[read.membership]
-        hosts[read.name] = InventoryHost(read.name, groups, labels, root or "/", model)
+        hosts[read.name], wrong = _take_host(read, groups, variables, place)
+        for problem in wrong:
+            problems.setdefault(problem, []).append(read.name)
     _find_shared_roots(hosts, place, problems)
     return hosts, (
         problem.rule.at(problem.span, why=problem.why, fix=problem.fix, subject=_subject(names))
         for problem, names in problems.items()
     )
+
+
+def _take_host(
+    read: ReadHost, groups: tuple[str, ...], variables: HostVariables, place: _Source
+) -> tuple[InventoryHost, Problems]:
+    labels, bad_labels = variables.labels(read.labels)
+    model, bad_model = variables.model(read.model)
+    machine, bad_machine = variables.machine(read.machine)
+    root, bad_root = variables.root(read.root, place.folder)
+    kept = str(place.folder / ".lab" / read.name)
+    if variables.is_given(read.model):
+        root = root or kept
+        if variables.is_given(read.machine):
+            bad_machine = (*bad_machine, _machine_with_model(place))
+    elif root:
+        bad_root = (*bad_root, _root_without_model(place))
+    bad_name = () if _SAFE_NAME.fullmatch(read.name) else (_unsafe_name(read.name, place),)
+    lab = kept if machine else ""
+    host = InventoryHost(read.name, groups, labels, root or "/", model, machine, lab)
+    return host, (*bad_labels, *bad_model, *bad_machine, *bad_root, *bad_name)
+
+
+def _machine_with_model(place: _Source) -> Problem:
+    why = "fleetpolicy_machine and fleetpolicy_model are both set"
+    fix = "remove one: a host is emulated or simulated"
+    return Problem(BAD_MACHINE, place.span, why, fix)
 
 
 def _root_without_model(place: _Source) -> Problem:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Diagnostic, Span
+from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.simulated import SimulatedHost
 
 
@@ -16,6 +17,8 @@ class InventoryHost:
         labels: The host variable fleetpolicy_labels.
         root: Folder that stands for / on a simulated host; "/" on any other.
         simulated: Its model, or None for a host that exists.
+        emulated: Its machine, or None for a host that is none of the lab's.
+        lab: Folder that the lab keeps an emulated host in; empty for any other.
     """
 
     name: str
@@ -23,6 +26,8 @@ class InventoryHost:
     labels: Mapping[str, str]
     root: str
     simulated: SimulatedHost | None
+    emulated: EmulatedHost | None = None
+    lab: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,7 @@ class FirmwareFacts(Document):
 class BootFacts(Document):
     """How the host boots."""
 
-    loader: Literal["grub", "grub-bls", "systemd-boot"] | None = Field(
-        description="Null: not recognised, so refused."
-    )
+    loader: Literal["grub"] | None = Field(description="Null: not recognised, so refused.")
     initramfs: Literal["initramfs-tools", "dracut", "none"] | None
 
 

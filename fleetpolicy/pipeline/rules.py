@@ -38,6 +38,7 @@ __all__ = [
     "GIT_FAILED",
     "NEVER_SILENCED",
     "NOT_APPROVED",
+    "NOT_EMULATED",
     "NOT_FORMATTED",
     "NOT_SIMULATED",
     "NOT_USABLE",
@@ -136,11 +137,21 @@ NOT_SIMULATED = Rule(
     "FP607",
     "not-a-simulated-host",
     Severity.ERROR,
-    "Only hosts with a model in the inventory are built, booted and removed by the tool.",
+    "Only hosts with a model or a machine in the inventory are built, booted and removed by the "
+    "tool.",
     "docs/simulated-hosts.md",
     rejected="fleetpolicy lab boot -i fleet web-01\n"
     "# web-01 has no host variable fleetpolicy_model",
     accepted="fleetpolicy lab boot -i fleet gh-01\n# gh-01 has the host variable fleetpolicy_model",
+)
+NOT_EMULATED = Rule(
+    "FP840",
+    "not-an-emulated-host",
+    Severity.ERROR,
+    "One emulated host is entered at a time; a simulated one has neither a shell nor a console.",
+    "docs/lab.md",
+    rejected="fleetpolicy lab ssh -i inventories/lab  # it has two emulated hosts",
+    accepted="fleetpolicy lab ssh -i inventories/lab arm-01",
 )
 OUTPUTS_COLLIDE = Rule(
     "FP608",

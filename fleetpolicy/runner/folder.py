@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,13 +16,19 @@ _SIMULATED = {
     "ansible_connection": "local",
     "ansible_python_interpreter": executable,
 }
+_EMULATED = {
+    "ansible_become": False,
+    "ansible_connection": "ssh",
+    "ansible_python_interpreter": "/usr/bin/python3",
+    "ansible_user": "root",
+}
 _CANCEL_SECONDS = 1
 
 
 def write_folder(
     folder: Path, hosts: Sequence[InventoryHost], bundles: Iterable[tuple[str, str]]
 ) -> None:
-    """Write the hosts to run on, what is special about simulated ones, and the bundles.
+    """Write the hosts to run on, what is special about those of the lab, and the bundles.
 
     Args:
         folder: Empty, and readable by nobody else.
@@ -31,18 +38,39 @@ def write_folder(
     (folder / "limit").write_text("".join(f"{host.name}\n" for host in hosts))
     variables = folder / "inventory" / "host_vars"
     variables.mkdir(parents=True)
-    simulated = [host for host in hosts if host.root != "/"]
-    entries: dict[str, None] = {host.name: None for host in simulated}
+    ours = {host.name: _variables(host) for host in hosts if host.root != "/" or host.lab}
+    entries: dict[str, None] = dict.fromkeys(ours)
     source = {"all": {"hosts": entries}} if entries else {"all": {}}
     (folder / "inventory" / "simulated.json").write_text(json.dumps(source))
-    for host in simulated:
-        text = json.dumps({**_SIMULATED, "fleetpolicy_agent_root": _unsafe(host.root)})
-        (variables / f"{host.name}.json").write_text(text)
+    for name, found in ours.items():
+        (variables / f"{name}.json").write_text(json.dumps(found))
     (folder / "bundles").mkdir()
     for name, text in bundles:
         (folder / "bundles" / f"{name}.json").write_text(text)
     (folder / "env").mkdir()
     (folder / "env" / "settings").write_text(json.dumps({"pexpect_timeout": _CANCEL_SECONDS}))
+
+
+def _variables(host: InventoryHost) -> dict[str, object]:
+    """Return how Ansible reaches a host that is simulated or emulated."""
+    if host.root != "/":
+        return {**_SIMULATED, "fleetpolicy_agent_root": _unsafe(host.root)}
+    config = Path(host.lab) / "ssh_config"
+    # The port is in Ansible's name of a shared connection, which two labs must not have in common.
+    port = _text(Path(host.lab) / "port").strip()
+    return {
+        **_EMULATED,
+        "ansible_host": host.name,
+        **({"ansible_port": int(port)} if port.isdigit() else {}),
+        "ansible_ssh_common_args": _unsafe(f"-F {shlex.quote(str(config))}"),
+    }
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _unsafe(text: str) -> dict[str, str]:

@@ -88,6 +88,7 @@ class ReadHost(msgspec.Struct, frozen=True, array_like=True):
     labels: int
     root: int
     model: int
+    machine: int
 
 
 class InventoryReading(msgspec.Struct, frozen=True):

@@ -69,6 +69,11 @@ def simulated_host(name: str, root: str) -> Host:
     return host
 
 
+def emulated_host(name: str, lab: str) -> Host:
+    """Return a host of the lab, whose folder says how ssh reaches it."""
+    return get_host(f"ssh://{name}", ssh_config=str(Path(lab) / "ssh_config"))
+
+
 def real_host(name: str, inventory: str) -> Host:
     """Return a host of an Ansible inventory."""
     return get_host(f"ansible://{name}", ansible_inventory=inventory)

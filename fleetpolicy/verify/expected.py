@@ -26,12 +26,14 @@ class ExpectedHost(Document):
 
     Args:
         root: Folder that stands for / on a simulated host; "/" on any other.
+        lab: Folder that the lab keeps an emulated host in; empty for any other.
         tokens: Words of the kernel command line.
         drivers: PCI address to the driver's name as /sys/bus/pci/drivers spells it.
     """
 
     name: str
     root: str
+    lab: str
     files: tuple[ExpectedFile, ...]
     tokens: tuple[str, ...]
     drivers: dict[str, str]
@@ -66,6 +68,7 @@ def expect_hosts(
         yield ExpectedHost(
             name=host.name,
             root=inventory.hosts[host.name].root,
+            lab=inventory.hosts[host.name].lab,
             files=tuple(
                 ExpectedFile(path=item.path, digest=digest_of(item.content), mode=item.mode)
                 for item in rendering.of(host)

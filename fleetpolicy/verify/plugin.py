@@ -14,7 +14,7 @@ import pytest
 from testinfra.host import Host
 
 from fleetpolicy.model.record import HostRecordDocument
-from fleetpolicy.verify.backend import real_host, simulated_host
+from fleetpolicy.verify.backend import emulated_host, real_host, simulated_host
 from fleetpolicy.verify.expected import (
     RESULTS_FILE,
     SESSION_FILE,
@@ -64,6 +64,8 @@ def host(policy_host: ExpectedHost, request: pytest.FixtureRequest) -> Host:
     """Return testinfra's view of the host."""
     if policy_host.root != "/":
         return simulated_host(policy_host.name, policy_host.root)
+    if policy_host.lab:
+        return emulated_host(policy_host.name, policy_host.lab)
     return real_host(policy_host.name, _session_of(request.config).inventory)
 
 

@@ -13,7 +13,12 @@ from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 from reader_manager import Manager
 
-VARIABLES = ("fleetpolicy_labels", "fleetpolicy_root", "fleetpolicy_model")
+VARIABLES = (
+    "fleetpolicy_labels",
+    "fleetpolicy_root",
+    "fleetpolicy_model",
+    "fleetpolicy_machine",
+)
 
 
 class Variables:

@@ -72,7 +72,7 @@ def test_lab_of_hosts_that_are_real_is_refused(
 
     assert capsys.readouterr().out.splitlines()[:2] == [
         "fleet/hosts.yaml: error FP607 not-a-simulated-host",
-        "  why: none of its hosts has the variable fleetpolicy_model",
+        "  why: none of its hosts has the variable fleetpolicy_model or fleetpolicy_machine",
     ]
 
 

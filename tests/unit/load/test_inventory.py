@@ -334,3 +334,46 @@ def test_load_inventory_with_odd_group_names_passes_on_what_ansible_says() -> No
         ("fleet/hosts.yaml", "inventory-remark")
     ]
     assert "Invalid characters were found in group names" in inventory.remarks[0].why
+
+
+@pytest.mark.ansible
+def test_load_inventory_takes_emulated_hosts_as_hosts_that_exist() -> None:
+    write(
+        hosts="all: {hosts: {arm-01: }}\n",
+        group_vars__all='fleetpolicy_machine: {kernels: ["6.12", newest], cpus: "4"}\n',
+    )
+
+    host = load_inventory(Path("fleet")).hosts["arm-01"]
+
+    assert (host.root, host.simulated) == ("/", None)
+    assert host.lab == str(Path.cwd() / "fleet/.lab/arm-01")
+    assert host.emulated
+    assert (host.emulated.kernels, host.emulated.cpus) == (("6.12", "newest"), 4)
+
+
+@pytest.mark.ansible
+def test_load_inventory_of_a_bad_machine_names_the_variable() -> None:
+    write(hosts="all: {hosts: {arm-01: {fleetpolicy_machine: {memory: 1MiB}}}}\n")
+
+    [finding] = findings_of("fleet")
+
+    assert finding.rule.id == "FP831"
+    assert finding.why == "fleetpolicy_machine: it: memory 1MiB is less than 1024MiB"
+    assert finding.subject == Subject("arm-01")
+
+
+@pytest.mark.ansible
+def test_load_inventory_refuses_a_host_of_two_kinds() -> None:
+    machine = "fleetpolicy_machine: {}\n"
+    write(
+        hosts="all: {hosts: {arm-01: }}\n",
+        group_vars__all=f"{machine}fleetpolicy_model:\n{indent(MODEL, 2)}",
+    )
+
+    assert [described(item) for item in findings_of("fleet")] == [
+        (
+            "fleet",
+            "bad-host-machine",
+            "fleetpolicy_machine and fleetpolicy_model are both set",
+        )
+    ]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.inventory import InventoryHost
 from fleetpolicy.runner.folder import environment, write_folder
 
@@ -52,3 +53,34 @@ def test_environment_names_the_operators_configuration(
 
     assert trusted == str(tmp_path / "ansible.cfg")
     assert "ANSIBLE_CONFIG" not in environment(tmp_path)
+
+
+def test_folder_says_how_emulated_hosts_are_reached(tmp_path: Path) -> None:
+    lab = tmp_path / "it's lab"
+    lab.mkdir()
+    (lab / "port").write_text("4711\n")
+    emulated = InventoryHost("arm-01", ("all",), {}, "/", None, EmulatedHost(), str(lab))
+
+    write_folder(tmp_path, [emulated], [])
+
+    variables = json.loads((tmp_path / "inventory/host_vars/arm-01.json").read_text())
+    assert variables == {
+        "ansible_become": False,
+        "ansible_connection": "ssh",
+        "ansible_host": "arm-01",
+        "ansible_port": 4711,
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_common_args": {
+            "__ansible_unsafe": f"-F '{tmp_path}/it'\"'\"'s lab/ssh_config'"
+        },
+        "ansible_user": "root",
+    }
+
+
+def test_folder_of_an_emulated_host_that_was_never_started_has_no_port(tmp_path: Path) -> None:
+    emulated = InventoryHost("arm-01", ("all",), {}, "/", None, EmulatedHost(), "/no/lab")
+
+    write_folder(tmp_path, [emulated], [])
+
+    variables = json.loads((tmp_path / "inventory/host_vars/arm-01.json").read_text())
+    assert "ansible_port" not in variables

@@ -1,0 +1,113 @@
+"""Come into an emulated host over SSH, with keys that the lab makes and both sides know."""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from fleetpolicy.diagnostics import FleetPolicyError, Span, Subject
+from fleetpolicy.emulate.host_rules import PROGRAM_FAILED
+
+KEY, HOST_KEY, KNOWN = "key", "host_key", "known_hosts"
+CONFIG, PORT = "ssh_config", "port"
+_CONFIG = """\
+Host {name}
+    HostName 127.0.0.1
+    Port {port}
+    User root
+    HostKeyAlias {name}
+    IdentityFile "{folder}/key"
+    IdentitiesOnly yes
+    UserKnownHostsFile "{folder}/known_hosts"
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    BatchMode yes
+    ConnectTimeout 10
+    LogLevel ERROR
+"""
+
+
+def make_keys(folder: Path, name: str) -> None:
+    """Make the user's key and the host's, unless they are there.
+
+    Raises:
+        FleetPolicyError: ssh-keygen is not there, or failed.
+    """
+    for file in (KEY, HOST_KEY):
+        if not (folder / f"{file}.pub").exists():
+            (folder / file).unlink(missing_ok=True)
+            _keygen(folder / file, name)
+    kind, text, *_ = (folder / f"{HOST_KEY}.pub").read_text().split()
+    (folder / KNOWN).write_text(f"{name} {kind} {text}\n")
+
+
+def identity_files(folder: Path, name: str, machine_id: str) -> dict[str, tuple[bytes, int]]:
+    """Return what tells a host from others, by path, each with its permission bits."""
+    public = (folder / f"{HOST_KEY}.pub").read_bytes()
+    return {
+        "/etc/hostname": (f"{name}\n".encode(), 0o644),
+        "/etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {name}\n".encode(), 0o644),
+        "/etc/machine-id": (f"{machine_id}\n".encode(), 0o444),
+        "/etc/ssh/ssh_host_ed25519_key": ((folder / HOST_KEY).read_bytes(), 0o600),
+        "/etc/ssh/ssh_host_ed25519_key.pub": (public, 0o644),
+        "/root/.ssh/authorized_keys": ((folder / f"{KEY}.pub").read_bytes(), 0o600),
+    }
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def write_config(folder: Path, name: str, port: int) -> None:
+    """Write how ssh reaches the host: by its name, with the options -F and this file."""
+    config = _CONFIG.format(name=name, port=port, folder=folder)
+    for file, text in ((CONFIG, config), (PORT, f"{port}\n")):
+        staged = folder / f".{file}"
+        staged.write_text(text)
+        staged.replace(folder / file)
+
+
+def ssh_words(folder: Path, name: str) -> tuple[str, ...]:
+    """Return the words that start a session; a command may follow."""
+    return ("ssh", "-F", str(folder / CONFIG), name)
+
+
+def ask(folder: Path, name: str, command: str, seconds: float = 30) -> str | None:
+    """Return what a command on the host prints, or None when it fails or nobody answers."""
+    try:
+        done = subprocess.run(  # noqa: S603 words of our own
+            [*ssh_words(folder, name), command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _keygen(place: Path, name: str) -> None:
+    program = shutil.which("ssh-keygen")
+    why = "ssh-keygen is not installed"
+    if program:
+        done = subprocess.run(  # noqa: S603 words of our own
+            [program, "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(place)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        if done.returncode == 0:
+            return
+        why = f"ssh-keygen ended with {done.returncode}: {done.stderr.strip()}"
+    fix = "install openssh-client, and give the folder to the user who runs fleetpolicy"
+    raise FleetPolicyError(
+        PROGRAM_FAILED.at(Span(str(place)), why=why, fix=fix, subject=Subject(name))
+    )

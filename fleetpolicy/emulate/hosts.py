@@ -1,0 +1,188 @@
+"""Start, enter, reboot and end emulated hosts."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fleetpolicy.emulate.access import ask, free_port, ssh_words, write_config
+from fleetpolicy.emulate.apt import Progress
+from fleetpolicy.emulate.board import board_of
+from fleetpolicy.emulate.boots import await_boot, boot_id
+from fleetpolicy.emulate.cache import locked, writing
+from fleetpolicy.emulate.disk import ROOT_UUID
+from fleetpolicy.emulate.grub import entry_of
+from fleetpolicy.emulate.host_rules import NO_MEMORY, NO_SUCH_KERNEL, NOT_UP
+from fleetpolicy.emulate.hostfolder import HostFolder
+from fleetpolicy.emulate.image import provide_image
+from fleetpolicy.emulate.kernels import NEWEST, release_order
+from fleetpolicy.emulate.machine import CONSOLE, find, start, stop
+from fleetpolicy.emulate.programs import provide_disk_programs
+from fleetpolicy.emulate.qemu import find_emulator
+from fleetpolicy.model.emulated import EmulatedHost
+from fleetpolicy.model.inventory import InventoryHost
+from fleetpolicy.model.scalars import size_kib
+
+_OVERHEAD_MIB = 512
+"""What QEMU takes beside the memory of its machine, translated code above all."""
+_MEMINFO = Path("/proc/meminfo")
+
+
+def switch_on(host: InventoryHost, progress: Progress) -> bool:
+    """Start a host, made first where it is not there, and return whether it was off.
+
+    It boots meanwhile: await_host waits for it.
+
+    Raises:
+        FleetPolicyError: Something is missing, be it a package, room, memory or a program.
+    """
+    machine = _machine(host)
+    with _held(host) as folder:
+        if folder.is_made and find(folder.path) is not None:
+            return False
+        programs = provide_disk_programs(progress)
+        emulator = find_emulator(progress)
+        image = provide_image(machine.kernels, programs, progress)
+        if not folder.has_disk:
+            progress(f"{host.name}: making its disk")
+        folder.make(image, machine, programs)
+        _need_memory(folder, machine)
+        port = free_port()
+        write_config(folder.path, host.name, port)
+        start(emulator, board_of(machine, programs.firmware, port), folder.path)
+        return True
+
+
+def await_host(host: InventoryHost) -> str:
+    """Wait until a host that was started has booted, and return the kernel that it runs.
+
+    Raises:
+        FleetPolicyError: It does not come up; the finding has the console's last lines.
+    """
+    folder = _folder(host)
+    await_boot(folder.path, host.name)
+    return _release(folder)
+
+
+def switch_off(host: InventoryHost) -> bool:
+    """End a host, remove it with all that is on it, and return whether there was one.
+
+    Raises:
+        FleetPolicyError: Something else is in its place, or it cannot be removed.
+    """
+    with _held(host) as folder:
+        if not folder.is_made:
+            return False
+        stop(folder.path)
+        folder.remove()
+        return True
+
+
+def reboot(host: InventoryHost, kernel: str = "") -> str:
+    """Reboot a host and return the kernel that it runs then; one that hangs is started anew.
+
+    Args:
+        host: It runs.
+        kernel: What it boots from now on: a release of its disk, its beginning, or newest.
+
+    Raises:
+        FleetPolicyError: It has no such kernel, does not run, or does not come up.
+    """
+    with _held(host) as folder:
+        before = boot_id(folder.path, host.name) if _is_up(folder) else ""
+        if kernel:
+            _choose_kernel(folder, _chosen(folder, kernel))
+        if before:
+            # The answer may be lost with the network.
+            ask(folder.path, host.name, "systemctl reboot")
+            await_boot(folder.path, host.name, before)
+            return _release(folder)
+        stop(folder.path)
+    switch_on(host, lambda _: None)
+    return await_host(host)
+
+
+def status(host: InventoryHost) -> str:
+    """Return in one line what a host does."""
+    folder = _folder(host)
+    if not folder.is_made:
+        return "not built"
+    pid = find(folder.path)
+    if pid is None:
+        return "off" if folder.has_disk else "half built; lab up goes on"
+    release = _release(folder)
+    return f"runs {release}; process {pid}" if release else f"does not answer; process {pid}"
+
+
+def session(host: InventoryHost) -> tuple[str, ...]:
+    """Return the words that enter a host; a command may follow.
+
+    Raises:
+        FleetPolicyError: It does not run.
+    """
+    folder = _folder(host)
+    if not _is_up(folder):
+        raise folder.refusal(NOT_UP, "it does not run", "run: fleetpolicy lab up")
+    return ssh_words(folder.path, host.name)
+
+
+def console(host: InventoryHost) -> str:
+    """Return what a host's firmware, loader and kernel printed since it was started."""
+    place = _folder(host).path / CONSOLE
+    return place.read_text(errors="replace").replace("\r", "") if place.exists() else ""
+
+
+def _choose_kernel(folder: HostFolder, release: str) -> None:
+    entry = shlex.quote(entry_of(release, ROOT_UUID))
+    if ask(folder.path, folder.name, f"/usr/sbin/grub-set-default {entry}") is None:
+        why = f"it cannot be told to boot {release}: it does not answer"
+        raise folder.refusal(NOT_UP, why, "run: fleetpolicy lab up")
+
+
+def _chosen(folder: HostFolder, kernel: str) -> str:
+    """Return the release that is meant."""
+    found = [
+        release
+        for release in folder.releases
+        if kernel == NEWEST or re.match(rf"{re.escape(kernel)}($|[.+-])", release)
+    ]
+    if not found:
+        why = f"no kernel of its disk is {kernel}"
+        raise folder.refusal(NO_SUCH_KERNEL, why, f"name one of: {', '.join(folder.releases)}")
+    return max(found, key=release_order)
+
+
+def _release(folder: HostFolder) -> str:
+    return (ask(folder.path, folder.name, "uname -r") or "").strip()
+
+
+def _is_up(folder: HostFolder) -> bool:
+    return folder.is_made and find(folder.path) is not None
+
+
+def _need_memory(folder: HostFolder, machine: EmulatedHost) -> None:
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMINFO.read_text(), re.MULTILINE)
+    wanted = (size_kib(machine.memory) >> 10) + _OVERHEAD_MIB
+    free = int(found.group(1)) >> 10 if found else wanted
+    if free < wanted:
+        why = f"{wanted:,} MiB are needed and {free:,} MiB are free"
+        raise folder.refusal(NO_MEMORY, why, "end other hosts, or give it less memory")
+
+
+def _machine(host: InventoryHost) -> EmulatedHost:
+    if host.emulated is None:
+        raise ValueError(f"{host.name} is no emulated host")
+    return host.emulated
+
+
+def _folder(host: InventoryHost) -> HostFolder:
+    return HostFolder(Path(host.lab), host.name)
+
+
+@contextmanager
+def _held(host: InventoryHost) -> Iterator[HostFolder]:
+    """Hold a host, so that no other process changes it meanwhile."""
+    folder = _folder(host)
+    with locked(folder.path), writing(folder.path):
+        yield folder

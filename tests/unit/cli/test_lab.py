@@ -1,0 +1,80 @@
+"""What lab says of emulated hosts before any of them is made."""
+
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.cli import main
+
+HOSTS = """\
+all:
+  hosts:
+    arm-01: {fleetpolicy_machine: {}}
+    arm-02: {fleetpolicy_machine: {cpu: neoverse-n1}}
+    plain:
+"""
+
+POLICY = """\
+apiVersion: fleetpolicy/v1alpha1
+kind: FleetPolicy
+metadata: {name: lab}
+spec: {memoryMapping: {default: normal-nc}}
+"""
+
+pytestmark = pytest.mark.ansible
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "fleet" / "policies").mkdir(parents=True)
+    (tmp_path / "fleet" / "policies" / "fleet.yaml").write_text(POLICY)
+    (tmp_path / "fleet" / "hosts.yaml").write_text(HOSTS)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return "fleet"
+
+
+def test_status_lists_the_hosts_of_the_lab(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "status", "-i", fleet]) == 0
+
+    assert capsys.readouterr().out == "arm-01: not built\narm-02: not built\n"
+
+
+def test_down_of_hosts_that_are_not_there_is_fine(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "down", "-i", fleet]) == 0
+
+    assert capsys.readouterr().err == "arm-01: removed\narm-02: removed\n"
+
+
+def test_ssh_without_a_name_asks_for_one(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "ssh", "-i", fleet]) == 3
+
+    assert capsys.readouterr().out == (
+        "fleet/hosts.yaml: error FP840 not-an-emulated-host\n"
+        "  host arm-01\n"
+        "  why: lab ssh is for one host, and there are 2\n"
+        "  fix: name one of: arm-01, arm-02\n"
+        "  see: docs/lab.md; fleetpolicy explain FP840\n"
+        "1 error\n"
+    )
+
+
+def test_ssh_into_a_host_that_is_off_is_refused(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "ssh", "-i", fleet, "arm-01", "true"]) == 3
+
+    assert "why: it does not run\n  fix: run: fleetpolicy lab up\n" in capsys.readouterr().out
+
+
+def test_lab_of_a_host_that_exists_is_refused(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "up", "-i", fleet, "plain"]) == 3
+
+    assert (
+        "why: plain has neither fleetpolicy_model nor fleetpolicy_machine\n"
+        in capsys.readouterr().out
+    )

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate.disk import write_files
+from fleetpolicy.emulate.programs import Programs
+
+
+def programs(folder: Path, name: str, body: str) -> Programs:
+    """Return a program of this machine's shell in the place of an unpacked one."""
+    (folder / "usr" / "bin").mkdir(parents=True)
+    (folder / "usr" / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+    (folder / "usr" / "bin" / name).chmod(0o755)
+    return _Shell(folder, "0")
+
+
+class _Shell(Programs):
+    def command(self, name: str) -> tuple[str, ...]:
+        return (str(self.folder / "usr" / "bin" / name),)
+
+
+def test_write_files_hands_debugfs_contents_and_modes(tmp_path: Path) -> None:
+    body = f"cd {tmp_path}; cat > said; cp disk.0 content; echo Allocated inode: 7"
+    shell = programs(tmp_path, "debugfs", body)
+
+    write_files(shell, tmp_path / "disk", {"/etc/hostname": (b"arm-01\n", 0o644)})
+
+    assert (tmp_path / "said").read_text() == (
+        f'write "{tmp_path}/disk.0" /etc/hostname\n'
+        "sif /etc/hostname mode 0100644\n"
+        "sif /etc/hostname uid 0\n"
+        "sif /etc/hostname gid 0\n"
+    )
+    assert (tmp_path / "content").read_text() == "arm-01\n"
+    assert not (tmp_path / "disk.0").exists()
+
+
+def test_write_files_that_debugfs_did_not_write_is_a_finding(tmp_path: Path) -> None:
+    shell = programs(tmp_path, "debugfs", "cat > /dev/null; echo debugfs: no such folder")
+
+    with pytest.raises(FleetPolicyError) as caught:
+        write_files(shell, tmp_path / "disk", {"/no/hostname": (b"", 0o644)})
+
+    [finding] = caught.value.diagnostics
+    assert finding.rule.id == "FP830"
+    assert finding.why == "debugfs: no such folder"
+
+
+def test_program_that_fails_is_a_finding(tmp_path: Path) -> None:
+    shell = programs(tmp_path, "mke2fs", "echo no room >&2; exit 1")
+
+    with pytest.raises(FleetPolicyError) as caught:
+        shell.run("mke2fs", "-d", "tree")
+
+    [finding] = caught.value.diagnostics
+    assert (finding.span.path, finding.why) == ("mke2fs", "-d tree ended with 1: no room")

@@ -1,0 +1,226 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
+from fleetpolicy.emulate import boots, hosts
+from fleetpolicy.emulate.hostfolder import HostFolder
+from fleetpolicy.emulate.image import Image
+from fleetpolicy.emulate.machine import find
+from fleetpolicy.emulate.programs import Programs
+from fleetpolicy.model.emulated import EmulatedHost
+from fleetpolicy.model.inventory import InventoryHost
+
+MARKER = {"format": "fleetpolicy emulated host 1", "releases": ["6.12.1-arm64", "7.3.4-arm64"]}
+NO_PROGRAMS = Programs(Path("/nowhere"), "0")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> InventoryHost:
+    return InventoryHost(
+        "arm-01", ("all",), {}, "/", None, EmulatedHost(), str(tmp_path / ".lab" / "arm-01")
+    )
+
+
+def folder_of(host: InventoryHost, *, with_disk: bool = True) -> Path:
+    folder = Path(host.lab)
+    folder.mkdir(parents=True)
+    (folder / "host.json").write_text(json.dumps(MARKER))
+    if with_disk:
+        (folder / "disk").touch()
+    return folder
+
+
+@pytest.fixture
+def running(host: InventoryHost) -> Iterator[Path]:
+    """Return the folder of a process that is taken for QEMU and answers nobody."""
+    folder = folder_of(host)
+    program = folder / "qemu-system-aarch64"
+    program.symlink_to(sys.executable)
+    command = [str(program), "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(command, cwd=folder) as process:
+        yield folder
+        process.kill()
+
+
+def refused(error: FleetPolicyError) -> tuple[str, str, str]:
+    [finding] = error.diagnostics
+    assert isinstance(finding, Diagnostic)
+    return (finding.rule.id, finding.why, finding.fix)
+
+
+def test_status_tells_how_far_a_host_is(host: InventoryHost) -> None:
+    assert hosts.status(host) == "not built"
+
+    folder = folder_of(host, with_disk=False)
+    assert hosts.status(host) == "half built; lab up goes on"
+
+    (folder / "disk").touch()
+    assert hosts.status(host) == "off"
+
+
+def test_status_of_a_host_that_answers_nobody_names_its_process(
+    host: InventoryHost, running: Path
+) -> None:
+    assert hosts.status(host) == f"does not answer; process {find(running)}"
+
+
+def test_switch_off_ends_and_removes_a_host(host: InventoryHost, running: Path) -> None:
+    (running / "nvme1.0").touch()
+
+    assert hosts.switch_off(host) is True
+
+    assert find(running) is None
+    assert not running.exists()
+    assert hosts.switch_off(host) is False
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_switch_off_leaves_alone_what_is_not_ours(host: InventoryHost, kind: str) -> None:
+    place = Path(host.lab)
+    place.parent.mkdir()
+    elsewhere = place.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "thesis.tex").touch()
+    if kind == "link":
+        place.symlink_to(elsewhere)
+    else:
+        elsewhere.rename(place)
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts.switch_off(host)
+
+    why = "it is a symbolic link" if kind == "link" else "it has no host.json of ours"
+    assert refused(caught.value) == ("FP835", why, "move it away")
+    assert (place / "thesis.tex").exists()
+
+
+def test_session_of_a_host_that_is_off_is_refused(host: InventoryHost) -> None:
+    folder_of(host)
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts.session(host)
+
+    assert refused(caught.value) == ("FP836", "it does not run", "run: fleetpolicy lab up")
+
+
+def test_session_of_a_host_that_runs_is_an_ssh_command(host: InventoryHost, running: Path) -> None:
+    assert hosts.session(host) == ("ssh", "-F", f"{running}/ssh_config", "arm-01")
+
+
+def test_reboot_into_a_kernel_that_is_not_there_is_refused(host: InventoryHost) -> None:
+    folder_of(host)
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts.reboot(host, "6.1")
+
+    assert refused(caught.value) == (
+        "FP837",
+        "no kernel of its disk is 6.1",
+        "name one of: 6.12.1-arm64, 7.3.4-arm64",
+    )
+
+
+@pytest.mark.parametrize("kernel", ["6.12", "6.12.1", "6.12.1-arm64", "newest"])
+def test_reboot_of_a_host_that_is_off_cannot_choose_a_kernel(
+    host: InventoryHost, kernel: str
+) -> None:
+    folder_of(host)
+    release = "7.3.4-arm64" if kernel == "newest" else "6.12.1-arm64"
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts.reboot(host, kernel)
+
+    why = f"it cannot be told to boot {release}: it does not answer"
+    assert refused(caught.value) == ("FP836", why, "run: fleetpolicy lab up")
+
+
+def test_console_is_what_was_printed_without_carriage_returns(host: InventoryHost) -> None:
+    assert hosts.console(host) == ""
+
+    (folder_of(host) / "console").write_bytes(b"EFI\r\nLinux\r\n")
+    assert hosts.console(host) == "EFI\nLinux\n"
+
+
+def test_memory_that_the_machine_lacks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 4194304 kB\nMemAvailable:    1048576 kB\n")
+    monkeypatch.setattr(hosts, "_MEMINFO", tmp_path / "meminfo")
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts._need_memory(HostFolder(tmp_path, "arm-01"), EmulatedHost())
+
+    assert refused(caught.value) == (
+        "FP832",
+        "2,560 MiB are needed and 1,024 MiB are free",
+        "end other hosts, or give it less memory",
+    )
+
+
+def test_disk_of_other_kernels_is_kept_and_refused(host: InventoryHost, tmp_path: Path) -> None:
+    folder = HostFolder(folder_of(host), "arm-01")
+    image = Image(tmp_path / "image", ("6.1.9-arm64",))
+
+    with pytest.raises(FleetPolicyError) as caught:
+        folder.make(image, EmulatedHost(), NO_PROGRAMS)
+
+    assert refused(caught.value) == (
+        "FP838",
+        "it has 6.12.1-arm64, 7.3.4-arm64, and 6.1.9-arm64 are asked for",
+        "run: fleetpolicy lab reset, or keep the kernels",
+    )
+
+
+def test_panic_ends_the_host_and_shows_the_consoles_last_lines(
+    host: InventoryHost, running: Path
+) -> None:
+    console = "early\r\n[ 1.0] Kernel panic - not syncing: VFS\r\n---[ end ]---\r\n"
+    (running / "console").write_text(console, newline="")
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts.await_host(host)
+
+    shown = "early\n[ 1.0] Kernel panic - not syncing: VFS\n---[ end ]---"
+    why = f"its kernel panicked; the console's last lines:\n{shown}"
+    assert refused(caught.value) == ("FP833", why, "boot another kernel")
+    assert find(running) is None
+
+
+def test_wait_for_a_host_whose_qemu_ended_shows_its_words(host: InventoryHost) -> None:
+    (folder_of(host) / "log").write_text("could not open disk\n")
+
+    with pytest.raises(FleetPolicyError) as caught:
+        hosts.await_host(host)
+
+    assert refused(caught.value) == (
+        "FP834",
+        "QEMU ended: could not open disk",
+        "run: fleetpolicy lab up",
+    )
+
+
+def test_wait_ends_in_time(host: InventoryHost, running: Path) -> None:
+    with pytest.raises(FleetPolicyError) as caught:
+        boots.await_boot(running, host.name, seconds=0)
+
+    assert refused(caught.value) == (
+        "FP834",
+        "nobody answered for 0 s",
+        f"see {running}/console, then run: fleetpolicy lab boot or lab reset",
+    )
+
+
+def test_state_is_private(host: InventoryHost) -> None:
+    folder = HostFolder(Path(host.lab), "arm-01")
+
+    with pytest.raises((FleetPolicyError, OSError)):
+        folder.make(Image(Path("/nowhere"), ()), EmulatedHost(), NO_PROGRAMS)
+
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    assert folder.is_made
+    assert not folder.has_disk
