@@ -496,5 +496,5 @@ static struct pci_driver optout_driver = {
 module_pci_driver(optout_driver);
 
 MODULE_LICENSE("GPL");
-MODULE_VERSION(OPTOUT_VERSION);
+MODULE_VERSION("0.1.0");
 MODULE_DESCRIPTION("VFIO PCI driver that withholds Normal-NC from guests on arm64");

@@ -215,6 +215,15 @@ def _lab_flags(verb: ArgumentParser) -> None:
     )
 
 
+def _modules_flags(verb: ArgumentParser) -> None:
+    verb.add_argument("action", choices=("install",))
+    verb.add_argument(
+        "--from", dest="source", type=Path, required=True, metavar="DIR",
+        help="a folder with RELEASE/MODULE.ko",
+    )  # fmt: skip
+    verb.add_argument("--check", action="store_true", help="let the hosts say what would change")
+
+
 def _prove_flags(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--mutants", action="store_true", help="show that each broken core is noticed"
@@ -282,6 +291,8 @@ _VERBS: dict[str, _Verb] = {
               _fork_flag),
     "explain": ("Explain a rule, a host, a rollout or what is silenced", "explain", "explain",
                 _explain_flags, *_ON_HOSTS),
+    "modules": ("Install prebuilt kernel modules on hosts", "modules", "modules", _modules_flags,
+                _fleet_flags, _fork_flag),
     "prove": ("Prove the core's invariants, over everything or over a fleet", "prove", "prove",
               _prove_flags, *_ON_HOSTS),
     "lab": ("Run the simulated and emulated hosts of an inventory", "lab", "lab", _lab_flags,

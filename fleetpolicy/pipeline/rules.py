@@ -52,6 +52,7 @@ __all__ = [
     "NO_SUCH_RULE",
     "OFFLINE",
     "OLD_FACTS",
+    "ONLY_SIMULATED",
     "OUTPUTS_COLLIDE",
     "OUTPUT_UNWRITTEN",
     "PLAN_STALE",
@@ -132,6 +133,16 @@ UNKNOWN_SUBJECT = Rule(
     _COMMANDS,
     rejected="fleetpolicy explain -i fleet gh-0l",
     accepted="fleetpolicy explain -i fleet gh-01",
+)
+ONLY_SIMULATED = Rule(
+    "FP620",
+    "only-simulated-hosts",
+    Severity.ERROR,
+    "Kernel modules are installed on hosts that exist; a simulated host has those of its model.",
+    "docs/opt-out.md; docs/simulated-hosts.md",
+    rejected="fleetpolicy modules install -i inventories/demo --from modules\n"
+    "# every host has the host variable fleetpolicy_model",
+    accepted="fleetpolicy modules install -i inventories/site --from modules",
 )
 NOT_SIMULATED = Rule(
     "FP607",

@@ -1,6 +1,7 @@
 """Run a playbook through ansible-runner; nothing of the run stays on disk."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -44,12 +45,14 @@ class PlaybookRun:
         playbook: Its file name.
         inventory: The inventory's file or folder.
         bundles: Host and JSON text, for playbooks that take bundles.
+        variables: What else the playbook is told.
     """
 
     playbook: str
     inventory: Path
     hosts: tuple[InventoryHost, ...]
     bundles: tuple[tuple[str, str], ...] = ()
+    variables: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def _run(
         extravars={
             "fleetpolicy_bundles": str(folder / "bundles"),
             "fleetpolicy_no_reboot": options.no_reboot,
+            **run.variables,
         },
         forks=options.forks,
         timeout=options.timeout_seconds or None,

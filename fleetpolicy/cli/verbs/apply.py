@@ -10,6 +10,7 @@ from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.pipes import mute_at_broken_pipe
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.plan import product_of_plan
+from fleetpolicy.cli.verbs.verdict import RESULTS, status_of
 from fleetpolicy.cli.verbs.verify import document_of, judge_verified, text_of_verified
 from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Span
 from fleetpolicy.model.plan import Deployment, Plan
@@ -26,15 +27,6 @@ from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.plan import plan_document
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.verification import deployment_document, write_deployment
-
-_DONE = {"changed", "unchanged", "pending-reboot"}
-_RESULTS = {
-    ExitStatus.DONE: "ok",
-    ExitStatus.STOPPED: "stopped",
-    ExitStatus.UNREACHABLE: "unreachable",
-    ExitStatus.REFUSED: "refused",
-    ExitStatus.INTERRUPTED: "interrupted",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,7 @@ def apply(arguments: Namespace, output: Output) -> ExitStatus:
         request, ready.loaded, ready.plan, check=arguments.check, no_reboot=arguments.no_reboot
     )
     telling.tell(lambda _: write_deployment(deployment))
-    status = _status(deployment)
+    status = status_of(deployment)
     verified = None
     if status is ExitStatus.DONE and not arguments.check and not arguments.no_reboot:
         verified = _verify(request, ready, records, run_tests=not arguments.no_checks)
@@ -186,17 +178,6 @@ def _verify(
     return verify(ready.loaded, newest, checks=None, run_tests=run_tests)
 
 
-def _status(deployment: Deployment) -> ExitStatus:
-    states = {result.status for result in deployment.results}
-    if states <= _DONE:
-        return ExitStatus.DONE
-    if "interrupted" in states:
-        return ExitStatus.INTERRUPTED
-    if states <= _DONE | {"stale"}:
-        return ExitStatus.REFUSED
-    return ExitStatus.UNREACHABLE if states <= _DONE | {"unreachable"} else ExitStatus.STOPPED
-
-
 def _product(
     output: Output,
     ready: _Prepared,
@@ -205,7 +186,7 @@ def _product(
 ) -> Product:
     deployment, verified = done
     findings = verified.findings if verified else ready.findings
-    result = _RESULTS[status]
+    result = RESULTS[status]
     if status is ExitStatus.DONE and not deployment.results:
         result = "no-op"
     judged = (
