@@ -158,18 +158,18 @@ def save_default(tree: Tree, hardware: Hardware, release: str) -> None:
     write_environment(tree, {**read_environment(tree), "saved_entry": entry})
 
 
-def read_environment(tree: Tree) -> dict[str, str]:
+def read_environment(tree: Tree, path: str = ENVIRONMENT) -> dict[str, str]:
     """Return the variables that GRUB keeps between boots."""
-    lines = (tree.text(ENVIRONMENT) or "").splitlines()
+    lines = (tree.text(path) or "").splitlines()
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {name: value for name, equals, value in pairs if equals}
 
 
-def write_environment(tree: Tree, variables: dict[str, str]) -> None:
+def write_environment(tree: Tree, variables: dict[str, str], path: str = ENVIRONMENT) -> None:
     """Write the variables that GRUB keeps between boots.
 
     Source:
         GNU GRUB manual, The GRUB environment block: 1024 bytes, filled up with #
     """
     lines = "".join(f"{name}={value}\n" for name, value in sorted(variables.items()))
-    tree.write(ENVIRONMENT, f"# GRUB Environment Block\n{lines}".ljust(_ENVIRONMENT_SIZE, "#"))
+    tree.write(path, f"# GRUB Environment Block\n{lines}".ljust(_ENVIRONMENT_SIZE, "#"))

@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
+from fleetpolicy.lab.entries import ENTRIES, choose_entry, install_entries, next_entry
 from fleetpolicy.lab.grub import (
     CONFIG,
     install_grub,
@@ -20,6 +21,7 @@ from fleetpolicy.lab.tree import Tree
 
 _DEFAULT = "/loader/loader.conf"
 _ENTRIES = "/loader/entries"
+_BY_ENTRIES = ("grub-bls", "systemd-boot")
 
 
 @dataclass(slots=True)
@@ -55,6 +57,8 @@ def install_loader(tree: Tree, hardware: Hardware, release: str) -> None:
     if hardware.loader == "grub":
         install_grub(tree, hardware)
         update_grub(tree)
+    elif hardware.loader in _BY_ENTRIES:
+        install_entries(tree, hardware)
     else:
         # Source: UAPI group, Boot Loader Specification, type 1 entries.
         words = " ".join(hardware.command_line)
@@ -70,6 +74,8 @@ def choose_kernel(tree: Tree, hardware: Hardware, release: str) -> None:
     """Have the boot loader boot a kernel from now on."""
     if hardware.loader == "grub":
         save_default(tree, hardware, release)
+    elif hardware.loader in _BY_ENTRIES:
+        choose_entry(tree, hardware, release)
     else:
         tree.write(_DEFAULT, f"default {release}.conf\n")
 
@@ -85,6 +91,11 @@ def next_choice(tree: Tree, hardware: Hardware, *, starts: bool = False) -> Choi
     Raises:
         FleetPolicyError: Nothing in the boot loader's configuration boots.
     """
+    if hardware.loader in _BY_ENTRIES:
+        listed = next_entry(tree, hardware, starts=starts)
+        if listed is None:
+            raise no_boot(tree, f"{ENTRIES} has no entry that the boot loader is to start")
+        return Choice(listed.release, listed.initrd, listed.command_line)
     if hardware.loader != "grub":
         return _listed_choice(tree)
     config = tree.text(CONFIG)

@@ -92,13 +92,16 @@ def asked_words(host_class: HostClass) -> tuple[str, ...]:
 
 def own_words(files: Mapping[str, FileState]) -> tuple[str, ...]:
     """Return the words that our files on a host hold, in order."""
-    texts = {path: (files[path].content or "") for path in (DROP_IN, WORD_LIST) if path in files}
-    added = (line.split() for line in _ADDED.findall(texts.get(DROP_IN, "")))
-    listed = texts.get(WORD_LIST, "").splitlines()
-    return (
-        *(word for words in added for word in words),
-        *(line.strip() for line in listed if line.strip() and not line.startswith("#")),
-    )
+    texts = ((path, files[path].content or "") for path in (DROP_IN, WORD_LIST) if path in files)
+    return tuple(word for path, text in texts for word in words_in(path, text))
+
+
+def words_in(path: str, text: str) -> tuple[str, ...]:
+    """Return the words that one of our files holds, in order."""
+    if path == DROP_IN:
+        return tuple(" ".join(_ADDED.findall(text)).split())
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 def replace_words(line: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:

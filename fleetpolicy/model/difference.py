@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
-from fleetpolicy.model.commandline import DROP_IN, WORD_LIST
+from fleetpolicy.model.commandline import DROP_IN, WORD_LIST, kernel_tokens, words_in
 from fleetpolicy.model.domain import dropped
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostState
@@ -104,10 +104,26 @@ def _compare_files(files: Mapping[str, Artifact], state: HostState) -> Iterator[
             yield Difference(Verb.REMOVE, path, kind, "", digest, text, None)
         elif seen is None:
             yield Difference(Verb.CREATE, path, artifact.kind, "", "", None, artifact)
-        elif (seen.digest, seen.mode) != (digest_of(artifact.content), artifact.mode):
+        elif (seen.digest, seen.mode) != (
+            digest_of(artifact.content),
+            artifact.mode,
+        ) or words_passed_over(artifact, state):
             yield Difference(
                 Verb.CHANGE, path, artifact.kind, "", seen.digest, seen.content, artifact
             )
+
+
+def words_passed_over(artifact: Artifact, state: HostState) -> tuple[str, ...]:
+    """Return the words of a file of ours that the next boot will lack, as far as that is known.
+
+    Where the file is in its place, the boot loader's own files were changed behind it: they are
+    to be written once more.
+    """
+    if artifact.kind is not ArtifactKind.COMMAND_LINE or state.next_command_line is None:
+        return ()
+    there = {token.text for token in kernel_tokens(state.next_command_line)}
+    words = words_in(artifact.path, artifact.content)
+    return tuple(word for word in words if word not in there)
 
 
 def _compare_domains(domains: Mapping[str, Artifact], state: HostState) -> Iterator[Difference]:

@@ -60,7 +60,9 @@ class FirmwareFacts(Document):
 class BootFacts(Document):
     """How the host boots."""
 
-    loader: Literal["grub"] | None = Field(description="Null: not recognised, so refused.")
+    loader: Literal["grub", "grub-bls", "systemd-boot"] | None = Field(
+        description="Null: not recognised, so refused."
+    )
     initramfs: Literal["initramfs-tools", "dracut", "none"] | None
 
 

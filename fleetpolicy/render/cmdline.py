@@ -1,10 +1,10 @@
-"""Render the words for the kernel command line as a drop-in for GRUB."""
+"""Render the words for the kernel command line as the host's boot loader takes them."""
 
 import re
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
-from fleetpolicy.model.commandline import DROP_IN, asked_words, asking
+from fleetpolicy.model.commandline import DROP_IN, FILE_BY_LOADER, asked_words, asking
 from fleetpolicy.render.rules import BAD_WORD, UNKNOWN_LOADER
 from fleetpolicy.render.site import HEADER, Site
 
@@ -12,23 +12,34 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:=+/@%*!\[\]-]+\Z")
 
 
 def render_cmdline(site: Site) -> tuple[Artifact | None, tuple[Diagnostic, ...]]:
-    """Return the drop-in, None where no word is asked for.
+    """Return a drop-in for GRUB or a list for the agent, None where no word is asked for.
 
     Source:
         GNU GRUB manual, simple configuration; Debian's grub-mkconfig reads /etc/default/grub.d.
+        UAPI Group, Boot Loader Specification: entries have no drop-ins, so the agent keeps the
+        listed words in them.
     """
     words = asked_words(site.host_class)
     if not words:
         return None, ()
     origins = {item.token: item.origin for item in asking(site.host_class)}
-    if site.host_class.facts.boot.loader != "grub":
+    path = FILE_BY_LOADER.get(site.host_class.facts.boot.loader or "")
+    if path is None:
         return None, (_refuse_loader(site, min(origins.values())),)
     bad = tuple(_refuse_word(site, word, origins[word]) for word in words if _is_bad(word))
     if bad:
         return None, bad
-    text = f'{HEADER}GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(words)}"\n'
+    text = HEADER + (_drop_in(words) if path == DROP_IN else _word_list(words))
     sources = tuple(sorted(set(origins.values())))
-    return Artifact(DROP_IN, ArtifactKind.COMMAND_LINE, text, 0o644, sources), ()
+    return Artifact(path, ArtifactKind.COMMAND_LINE, text, 0o644, sources), ()
+
+
+def _drop_in(words: tuple[str, ...]) -> str:
+    return f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(words)}"\n'
+
+
+def _word_list(words: tuple[str, ...]) -> str:
+    return "".join(f"{word}\n" for word in words)
 
 
 def _is_bad(word: str) -> bool:
@@ -39,9 +50,10 @@ def _refuse_loader(site: Site, span: Span) -> Diagnostic:
     return site.find(
         UNKNOWN_LOADER,
         span,
-        why="the host did not show a boot loader that is known here (GRUB)",
-        fix="boot the host by GRUB with /etc/default/grub, and collect the facts again; or leave "
-        "spec.kernel.parameters empty",
+        why="the host did not show a boot loader that is known here (GRUB, GRUB with boot loader "
+        "entries, systemd-boot)",
+        fix="boot the host by one of them, with their usual files, and collect the facts again; or "
+        "leave spec.kernel.parameters empty",
     )
 
 

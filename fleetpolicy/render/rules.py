@@ -10,8 +10,8 @@ UNKNOWN_LOADER = Rule(
     Severity.ERROR,
     "The kernel command line is written for the boot loader that really boots the host; one that "
     "is not recognised is never guessed at.",
-    "GNU GRUB manual, simple configuration; docs/policy-language.md",
-    rejected='kernel: {parameters: {iommu.strict: "1"}}\n# on a host that systemd-boot starts',
+    "GNU GRUB manual, simple configuration; UAPI Group, Boot Loader Specification",
+    rejected='kernel: {parameters: {iommu.strict: "1"}}\n# on a host that starts a unified image',
     accepted='kernel: {parameters: {iommu.strict: "1"}}\n'
     "# on a host that GRUB starts, with /etc/default/grub",
 )

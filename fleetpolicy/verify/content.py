@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
-from fleetpolicy.model.difference import Difference, digest_of, lost
+from fleetpolicy.model.difference import Difference, digest_of, lost, words_passed_over
 from fleetpolicy.model.plan import Verb
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.verify.rules import DOMAIN_NOT_AS_RENDERED, FILE_NOT_IN_PLACE, MANIFEST_MISSING
@@ -31,6 +31,9 @@ def _say_file(item: Difference, record: HostRecord) -> str:
         return "is not rendered any more and still there"
     if item.verb is Verb.CREATE:
         return "is not on the host"
+    passed_over = words_passed_over(item.artifact, record.state)
+    if item.before == item.after and passed_over:
+        return f"is in its place, and the entry that boots next lacks {' '.join(passed_over)}"
     if item.before == item.after:
         return f"has mode {record.state.files[item.path].mode:04o}, not {item.artifact.mode:04o}"
     return f"differs:\n{show_difference(item.artifact.content, item.text)}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.artifact import Artifact, ArtifactKind, Rendering
-from fleetpolicy.model.difference import digest_of, lost
+from fleetpolicy.model.difference import digest_of, lost, words_passed_over
 from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.record import FileState, HostRecord, Manifest, ManifestMapping
 from fleetpolicy.model.runtime import DRIVER, INITRAMFS, Unmet, unmet
@@ -119,7 +119,7 @@ def _find_files(
     """Find files whose digest is not the deployed one."""
     for path, digest in sorted(manifest.files.items()):
         seen, artifact = record.state.files.get(path), artifacts.get(path)
-        said = _say_file(seen, digest, artifact)
+        said = _say_file(seen, digest, artifact) or _say_next_boot(digest, artifact, record)
         if said:
             yield _drifted(f"{path} {said}", artifact, record)
 
@@ -136,6 +136,14 @@ def _say_file(seen: FileState | None, digest: str, artifact: Artifact | None) ->
     if artifact is not None and is_current and seen.mode != artifact.mode:
         return f"has mode {seen.mode:04o}, was deployed with {artifact.mode:04o}"
     return ""
+
+
+def _say_next_boot(digest: str, artifact: Artifact | None, record: HostRecord) -> str:
+    """Say what the next boot will lack of a file that is as it was deployed."""
+    if artifact is None or digest_of(artifact.content) != digest:
+        return ""
+    words = " ".join(words_passed_over(artifact, record.state))
+    return f"is in its place, and the entry that boots next lacks {words}" if words else ""
 
 
 def _find_domains(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read from GRUB's own configuration which command line the next boot will have.
+"""Read from the boot loader's own configuration which command line the next boot will have.
 
 Nothing is run and nothing is guessed: whatever is not plain gives None.
 """
@@ -9,10 +9,24 @@ from __future__ import annotations
 import re
 import shlex
 
+from ansible.module_utils.fleetpolicy_agent.bootloader import (
+    BLSCFG,
+    GRUB_BLS,
+    SYSTEMD_BOOT,
+    grub_config,
+    loader_of,
+    systemd_boot_partition,
+)
+from ansible.module_utils.fleetpolicy_agent.entries import (
+    Entry as BootEntry,
+)
+from ansible.module_utils.fleetpolicy_agent.entries import (
+    chosen_by_systemd_boot,
+    in_grubs_order,
+    read_entries,
+)
 from ansible.module_utils.fleetpolicy_agent.host import Host
 
-CONFIG = "/boot/grub/grub.cfg"
-ENVIRONMENT = "/boot/grub/grubenv"
 # Ubuntu's configuration ends each line with this; it hands the console over and is often empty.
 HANDOFF = "$vt_handoff"
 
@@ -28,18 +42,83 @@ class Entry:
 
 def next_command_line(host: Host) -> str | None:
     """Return the command line, as the kernel will show it, of the entry that boots next."""
-    config = host.text(CONFIG)
-    if config is None or re.search(r"^\s*blscfg\b", config, re.MULTILINE):
+    loader = loader_of(host)
+    if loader == SYSTEMD_BOOT:
+        return _of_systemd_boot(host)
+    path = grub_config(host)
+    config = host.text(path) if path else None
+    if path is None or config is None:
         return None
-    entry = _chosen(_menu(config), _default(config, _environment(host)))
+    environment = _environment(host, path)
+    if BLSCFG.search(config):
+        return _of_blscfg(host, config, environment) if loader == GRUB_BLS else None
+    entry = _chosen(_menu(config), _default(config, environment))
     if entry is None or len(entry.lines) != 1:
         return None
     return _command_line(entry.lines[0])
 
 
-def _environment(host: Host) -> dict[str, str]:
-    """Return the variables that GRUB keeps between boots."""
-    lines = (host.text(ENVIRONMENT) or "").splitlines()
+def _of_systemd_boot(host: Host) -> str | None:
+    """Return the command line of the entry that systemd-boot starts next.
+
+    Source:
+        systemd, src/boot/efi/boot.c: initrds stand first, with the separators of EFI
+    """
+    boot = systemd_boot_partition(host)
+    entry = chosen_by_systemd_boot(host, boot) if boot else None
+    if entry is None:
+        return None
+    images = [f"initrd={path}".replace("/", "\\") for path in entry.keys.get("initrd", [])]
+    return " ".join([*images, entry.value("options")]).strip()
+
+
+def _of_blscfg(host: Host, config: str, environment: dict[str, str]) -> str | None:
+    """Return the command line of the entry that blscfg's menu starts next."""
+    entries = in_grubs_order(read_entries(host, "/boot"))
+    default = _default(config, environment)
+    entry = _listed(entries, default) if default else None
+    if entry is None:
+        return None
+    options = _expand(entry.value("options"), {**_settings(config), **environment})
+    device = re.search(r"BOOT_IMAGE=(\([^)]*\))", host.text("/proc/cmdline") or "")
+    image = (device.group(1) if device else "") + entry.value("linux")
+    return None if options is None else f"BOOT_IMAGE={image} {options}".strip()
+
+
+def _listed(entries: list[BootEntry], default: str) -> BootEntry | None:
+    if default.isdigit():
+        return entries[int(default)] if int(default) < len(entries) else None
+    named = (item for item in entries if default in {item.identifier, item.value("title")})
+    return next(named, None)
+
+
+def _settings(config: str) -> dict[str, str]:
+    """Return the variables that a configuration sets to one plain value."""
+    found: dict[str, set[str]] = {}
+    for name, value in re.findall(
+        r"^\s*set (\w+)=[\"']?([^\"'\n]*)[\"']?\s*$", config, re.MULTILINE
+    ):
+        found.setdefault(name, set()).add(value)
+    return {
+        name: min(values)
+        for name, values in found.items()
+        if len(values) == 1 and "$" not in min(values)
+    }
+
+
+def _expand(options: str, variables: dict[str, str]) -> str | None:
+    """Return options with GRUB's variables put in, or None where one is not known."""
+    parts = re.split(r"\$\{?(\w+)\}?", options)
+    if any(name not in variables for name in parts[1::2]):
+        return None
+    known = [variables[part] if number % 2 else part for number, part in enumerate(parts)]
+    return " ".join("".join(known).split())
+
+
+def _environment(host: Host, config: str) -> dict[str, str]:
+    """Return the variables that GRUB keeps between boots, beside its configuration."""
+    place = config[: -len("grub.cfg")] + "grubenv"
+    lines = (host.text(place) or "").splitlines()
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {name: value for name, separator, value in pairs if separator}
 

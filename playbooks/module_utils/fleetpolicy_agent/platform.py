@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from ansible.module_utils.fleetpolicy_agent.bootloader import loader_of
 from ansible.module_utils.fleetpolicy_agent.host import Host
 
 QEMU_PROGRAMS = ("qemu-system-aarch64", "qemu-system-x86_64", "qemu-kvm")
@@ -21,16 +22,7 @@ def firmware_facts(host: Host) -> dict[str, object]:
 
 def boot_facts(host: Host, release: str) -> dict[str, object]:
     """Return the boot loader that really booted the host, and what makes its initramfs."""
-    return {"initramfs": _initramfs(host, release), "loader": _loader(host)}
-
-
-def _loader(host: Host) -> str | None:
-    config = host.text("/boot/grub/grub.cfg")
-    started_by_grub = "BOOT_IMAGE=" in (host.text("/proc/cmdline") or "")
-    if config is None or not started_by_grub or not host.exists("/etc/default/grub"):
-        return None
-    # Boot loader specification entries keep the command line elsewhere.
-    return None if re.search(r"^\s*blscfg\b", config, re.MULTILINE) else "grub"
+    return {"initramfs": _initramfs(host, release), "loader": loader_of(host)}
 
 
 def _initramfs(host: Host, release: str) -> str | None:

@@ -75,10 +75,11 @@ def _module_parameters(host: Host) -> dict[str, dict[str, str]]:
 def _files(host: Host) -> dict[str, dict[str, object]]:
     """Return our own files, and foreign ones that speak of what we set."""
     paths = {f"{folder}/{name}" for folder in FOREIGN_FOLDERS for name in host.names(folder)}
+    always = {*OWNED, *FOREIGN_FILES}
     found = {}
     for path in sorted(paths.union(FOREIGN_FILES, OWNED)):
         data = host.data(path)
-        if data is not None and (path in OWNED or CONCERNS_US.search(data)):
+        if data is not None and (path in always or CONCERNS_US.search(data)):
             found[path] = _file(host, path, data)
     return found
 

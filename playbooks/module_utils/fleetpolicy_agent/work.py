@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 
+from ansible.module_utils.fleetpolicy_agent.bootloader import GRUB_BLS, loader_of
 from ansible.module_utils.fleetpolicy_agent.bundle import COMMAND_LINE, Bundle, DomainStep
 from ansible.module_utils.fleetpolicy_agent.domains import define, domain_names, undefine
 from ansible.module_utils.fleetpolicy_agent.files import Change, Kept, read_plain
 from ansible.module_utils.fleetpolicy_agent.host import COMMAND_TIMEOUT_SECONDS, AgentError, Host
 from ansible.module_utils.fleetpolicy_agent.kernel import release_of
-from ansible.module_utils.fleetpolicy_agent.owned import MANIFEST, PENDING
+from ansible.module_utils.fleetpolicy_agent.now import Now
+from ansible.module_utils.fleetpolicy_agent.owned import DROP_IN, MANIFEST, PENDING
 from ansible.module_utils.fleetpolicy_agent.platform import boot_facts
 
 MANIFEST_MODE = 0o644
@@ -26,23 +29,17 @@ INITRAMFS: dict[object, tuple[str, ...]] = {
 
 
 class Work:
-    """What is left to do of a bundle on a host.
+    """What is left to do of a bundle on a host."""
 
-    Args:
-        files: What is in the place of each file of the bundle.
-        domains: What libvirt keeps of each domain of the bundle.
-    """
-
-    def __init__(
-        self, host: Host, bundle: Bundle, files: dict[str, Kept], domains: dict[str, str | None]
-    ) -> None:
+    def __init__(self, host: Host, bundle: Bundle, now: Now) -> None:
         self._host = host
         self._bundle = bundle
-        self._domains = domains
+        self._domains = now.domains
         self._changes = [
-            Change(host, step.path, files[step.path], Kept(step.content, step.mode))
+            Change(host, step.path, now.files[step.path], Kept(step.content, step.mode))
             for step in bundle.files
         ]
+        self._changes += now.shared
         self._defined: list[DomainStep] = []
         self._ran: list[tuple[str, ...]] = []
         self._commands = self._due_commands()
@@ -50,6 +47,13 @@ class Work:
         self.changed = [change.path for change in self._changes]
         self.changed += [step.name for step in bundle.domains]
         self.changed += [MANIFEST] if self._manifest else []
+
+    def differences(self) -> list[str]:
+        """Return a unified diff per file, files that we share with others included."""
+        return [
+            _difference(change.path, change.before.data, change.after.data)
+            for change in self._changes
+        ]
 
     def run(self) -> None:
         """Do everything, the manifest last.
@@ -78,7 +82,8 @@ class Work:
 
     def _due_commands(self) -> list[tuple[str, ...]]:
         kinds = {step.kind for step in self._bundle.files}
-        commands = [GRUB] if COMMAND_LINE in kinds else []
+        has_drop_in = DROP_IN in {step.path for step in self._bundle.files}
+        commands = [GRUB] if has_drop_in and loader_of(self._host) != GRUB_BLS else []
         if kinds - {COMMAND_LINE}:
             maker = boot_facts(self._host, release_of(self._host))["initramfs"]
             if maker not in INITRAMFS:
@@ -147,3 +152,13 @@ class Work:
             define(self._host, step.name, before)
         elif step.name in domain_names(self._host):
             undefine(self._host, step.name)
+
+
+def _difference(path: str, before: bytes | None, after: bytes | None) -> str:
+    old, new = (
+        (data or b"").decode("utf-8", "replace").splitlines(keepends=True)
+        for data in (before, after)
+    )
+    source = "/dev/null" if before is None else path
+    target = "/dev/null" if after is None else path
+    return "".join(difflib.unified_diff(old, new, source, target))

@@ -320,6 +320,21 @@ def test_plan_says_that_it_takes_over_a_foreign_file() -> None:
             },
             "set in /etc/default/grub.d/10.cfg",
         ),
+        (
+            {
+                path: {"digest": "0" * 64, "mode": 420, "content": f'X="quiet {word} ro"'}
+                for path, word in {
+                    "/boot/loader/entries/m-6.12.conf": "iommu.passthrough=0",
+                    "/etc/default/grub.d/kdump-tools.cfg": "iommu.passthrough=0",
+                    "/etc/default/grub.d/near.cfg": "xiommu.passthrough=01",
+                    "/etc/tuned/bootcmdline": "iommu.passthrough=0",
+                }.items()
+            },
+            (
+                "set in /boot/loader/entries/m-6.12.conf (kernel-install or grubby), "
+                "/etc/default/grub.d/kdump-tools.cfg (kdump-tools), /etc/tuned/bootcmdline (tuned)"
+            ),
+        ),
         ({}, "from a file that was not looked at"),
     ],
 )

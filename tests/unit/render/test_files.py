@@ -72,7 +72,13 @@ def test_cmdline_of_an_unknown_loader_is_refused(tmp_path: Path) -> None:
 
     assert CMDLINE not in files
     assert [(item.rule.id, item.why) for item in findings] == [
-        ("FP401", "the host did not show a boot loader that is known here (GRUB)")
+        (
+            "FP401",
+            (
+                "the host did not show a boot loader that is known here (GRUB, GRUB "
+                "with boot loader entries, systemd-boot)"
+            ),
+        )
     ]
 
 
