@@ -13,6 +13,7 @@ from fleetpolicy.load.headers import KINDS, MODELS, Header, PolicyDocument, read
 from fleetpolicy.load.rollouts import check_window
 from fleetpolicy.load.rules import AMBIGUOUS_PROFILE, DUPLICATE_DOCUMENT, ONE_FLEET_POLICY
 from fleetpolicy.load.source import FINDING_LIMIT, parse_source, stop_telling
+from fleetpolicy.load.templates import as_files, read_templates
 from fleetpolicy.load.validation import judge
 from fleetpolicy.model.exception import PolicyException
 from fleetpolicy.model.guest import Guest
@@ -67,6 +68,37 @@ def load_policies(paths: Sequence[Path]) -> tuple[PolicySet, tuple[Diagnostic, .
     Raises:
         FleetPolicyError: With every finding, if any of them is an error.
     """
+    files, shelf = _read_all(paths)
+    _check_fleets(shelf, paths)
+    drivers = _index(shelf, DriverProfile, lambda model: (canonical_module(model.spec.module),))
+    devices = _index(shelf, DeviceProfile, lambda model: model.spec.ids)
+    parameters = _parameters(shelf)
+    rollouts = _of_kind(shelf, Rollout)
+    shelf.findings += (finding for item in rollouts for finding in check_window(item))
+    guests = _of_kind(shelf, Guest)
+    templates, missing = read_templates(guests)
+    shelf.findings += missing
+    if shelf.findings:
+        raise FleetPolicyError(*shelf.findings)
+    fleet = _of_kind(shelf, FleetPolicy)[0]
+    return PolicySet(
+        fleet=fleet,
+        device_policies=_of_kind(shelf, DevicePolicy),
+        guests=guests,
+        kernels=_of_kind(shelf, KernelProfile),
+        drivers=drivers,
+        devices=devices,
+        platforms=_of_kind(shelf, PlatformProfile),
+        revision=_digest((*files, *as_files(templates))),
+        exceptions=_of_kind(shelf, PolicyException),
+        rollouts=rollouts,
+        parameters=parameters,
+        templates=templates,
+    ), ()
+
+
+def _read_all(paths: Sequence[Path]) -> tuple[tuple[PolicyFile, ...], _Shelf]:
+    """Return the files, those of the catalogue last, and what stands in them."""
     files, unread = read_files(paths)
     shipped = tuple(
         PolicyFile(f"catalogue/{file.name}", f"catalogue/{file.name}", file.data, is_shipped=True)
@@ -75,28 +107,7 @@ def load_policies(paths: Sequence[Path]) -> tuple[PolicySet, tuple[Diagnostic, .
     shelf = _Shelf(findings=list(unread), is_whole=not unread)
     for file in (*files, *shipped):
         _read_documents(file, shelf)
-    _check_fleets(shelf, paths)
-    drivers = _index(shelf, DriverProfile, lambda model: (canonical_module(model.spec.module),))
-    devices = _index(shelf, DeviceProfile, lambda model: model.spec.ids)
-    parameters = _parameters(shelf)
-    rollouts = _of_kind(shelf, Rollout)
-    shelf.findings += (finding for item in rollouts for finding in check_window(item))
-    if shelf.findings:
-        raise FleetPolicyError(*shelf.findings)
-    fleet = _of_kind(shelf, FleetPolicy)[0]
-    return PolicySet(
-        fleet=fleet,
-        device_policies=_of_kind(shelf, DevicePolicy),
-        guests=_of_kind(shelf, Guest),
-        kernels=_of_kind(shelf, KernelProfile),
-        drivers=drivers,
-        devices=devices,
-        platforms=_of_kind(shelf, PlatformProfile),
-        revision=_digest((*files, *shipped)),
-        exceptions=_of_kind(shelf, PolicyException),
-        rollouts=rollouts,
-        parameters=parameters,
-    ), ()
+    return (*files, *shipped), shelf
 
 
 def _read_documents(file: PolicyFile, shelf: _Shelf) -> None:

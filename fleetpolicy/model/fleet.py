@@ -8,6 +8,7 @@ from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.guest import GuestSpec, VirtualSmmu
 from fleetpolicy.model.policy import MappingMode
 from fleetpolicy.model.record import HostFacts, PciDevice
+from fleetpolicy.model.template import Template
 from fleetpolicy.simcore.attributes import CpuFeatures
 from fleetpolicy.simcore.kvm import KernelBehaviour, Vma
 
@@ -166,7 +167,11 @@ class AssignedDevice:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedGuest:
-    """A guest whose devices are assignments of its host."""
+    """A guest whose devices are assignments of its host.
+
+    Args:
+        template: The operator's own XML, None where everything is ours.
+    """
 
     name: str
     spec: GuestSpec
@@ -174,6 +179,7 @@ class ResolvedGuest:
     devices: tuple[AssignedDevice, ...]
     generic_initiator_nodes: Mapping[str, int]
     mmio_aperture_kib: int
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from fleetpolicy.model.profiles import (
     PlatformProfile,
 )
 from fleetpolicy.model.rollout import Rollout
+from fleetpolicy.model.template import Template
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -55,6 +56,7 @@ class PolicySet:
         exceptions: Sorted by name.
         rollouts: Sorted by name.
         parameters: Of the kernel command line, by name with underscores.
+        templates: The XML that guests name, by the guests' names.
     """
 
     fleet: Located[FleetPolicy]
@@ -68,6 +70,7 @@ class PolicySet:
     exceptions: tuple[Located[PolicyException], ...] = ()
     rollouts: tuple[Located[Rollout], ...] = ()
     parameters: Mapping[str, ParameterEntry] = field(default_factory=dict)
+    templates: Mapping[str, Template] = field(default_factory=dict)
 
     def host_matches(self) -> Iterator[tuple[Located[Any], tuple[str | int, ...], HostMatch]]:
         """Yield every choice of hosts, with its document and the path to it."""

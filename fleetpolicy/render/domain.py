@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
 from fleetpolicy.model.fleet import FleetHost, HostClass, ResolvedGuest
+from fleetpolicy.render.conflicts import check_template, refuse
 from fleetpolicy.render.controllers import controllers, iommus
 from fleetpolicy.render.disks import disk_elements
 from fleetpolicy.render.features import check
@@ -21,31 +22,40 @@ from fleetpolicy.render.machine import (
 )
 from fleetpolicy.render.marks import IDENTITY, NAME, fill_in
 from fleetpolicy.render.memory import memory_elements, numatune
+from fleetpolicy.render.merge import disk_names, merge, taken_by
 from fleetpolicy.render.needs import needed_features
 from fleetpolicy.render.processors import cpu_element, processor_elements
 from fleetpolicy.render.site import Site
+from fleetpolicy.render.template import QEMU_NAMESPACE, Fault, read_template
 from fleetpolicy.render.topology import plan_topology
 from fleetpolicy.render.xml import Element, element, write_xml
 
 _URN = "urn:fleetpolicy:v1alpha1"
-_QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 
 def render_domains(site: Site) -> tuple[tuple[str, ...], tuple[Diagnostic, ...]]:
     """Return the text of each guest's domain, with marks where its name and UUID belong."""
     arch = site.host_class.facts.arch
-    findings = [
-        finding
-        for guest in site.host_class.guests
-        for finding in (
-            *check(site, guest.origin, guest.name, needed_features(guest, arch)),
-            *check_limits(site, guest),
-        )
-    ]
-    if findings:
-        return (), tuple(findings)
-    texts = tuple(write_xml(_domain(site.host_class, guest)) for guest in site.host_class.guests)
-    return texts, ()
+    findings: list[Diagnostic] = []
+    texts: list[str] = []
+    for guest in site.host_class.guests:
+        template = _read(site, guest, findings)
+        findings += check(site, guest.origin, guest.name, needed_features(guest, arch))
+        findings += check_limits(site, guest)
+        texts.append(write_xml(_domain(site.host_class, guest, template)))
+    return ((), tuple(findings)) if findings else (tuple(texts), ())
+
+
+def _read(site: Site, guest: ResolvedGuest, findings: list[Diagnostic]) -> Element | None:
+    """Return what a guest is put into, None where everything is ours."""
+    if guest.template is None:
+        return None
+    root = read_template(guest.template)
+    if isinstance(root, Fault):
+        findings.append(refuse(site, guest, guest.template, root))
+        return None
+    findings += check_template(site, guest, guest.template, root)
+    return root
 
 
 def name_domains(
@@ -72,7 +82,7 @@ def _origins(origin: Span, guest: ResolvedGuest) -> tuple[Span, ...]:
     return tuple(sorted({origin, *(device.assignment.mapping_origin for device in guest.devices)}))
 
 
-def _domain(host_class: HostClass, guest: ResolvedGuest) -> Element:
+def _domain(host_class: HostClass, guest: ResolvedGuest, template: Element | None) -> Element:
     spec, arch = guest.spec, host_class.facts.arch
     override = trapped_override(guest)
     children = (
@@ -87,12 +97,13 @@ def _domain(host_class: HostClass, guest: ResolvedGuest) -> Element:
         features_element(spec, arch),
         cpu_element(guest),
         *lifecycle_elements(),
-        element("devices", *_devices(host_class, guest)),
+        element("devices", *_devices(host_class, guest, template)),
         override,
     )
-    namespace = (("xmlns:qemu", _QEMU),) if override else ()
+    namespace = (("xmlns:qemu", QEMU_NAMESPACE),) if override else ()
     kept = tuple(child for child in children if child is not None)
-    return Element("domain", (("type", "kvm"), *namespace), kept)
+    ours = Element("domain", (("type", "kvm"), *namespace), kept)
+    return merge(guest, ours, template) if template else ours
 
 
 def _metadata() -> Element:
@@ -105,11 +116,13 @@ def _metadata() -> Element:
     return element("metadata", note)
 
 
-def _devices(host_class: HostClass, guest: ResolvedGuest) -> Iterator[Element]:
-    topology = plan_topology(guest)
+def _devices(
+    host_class: HostClass, guest: ResolvedGuest, template: Element | None
+) -> Iterator[Element]:
+    topology = plan_topology(guest, taken_by(template))
     yield emulator_element(guest.spec, host_class.facts.arch)
     yield from controllers(guest, topology)
-    yield from disk_elements(guest.spec)
+    yield from disk_elements(guest.spec, disk_names(template))
     yield from interface_elements(guest.spec)
     yield from console_elements()
     yield from hostdevs(host_class, topology)

@@ -22,7 +22,7 @@ from fleetpolicy.render.site import Site
 from fleetpolicy.render.topology import BUSES, SLOTS, count_root_ports, plan_topology
 
 # Private characters are left out too: they mark the places of names while a domain is rendered.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\uf900-\ufffd\U00010000-\U000effff]")
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\uf900-\ufffd\U00010000-\U000effff]")
 _LEAST_APERTURE_KIB = 512 << 20
 _PASSED = "host-passthrough"
 _ROOT_PORTS = (SLOTS - 1) * 8
@@ -72,7 +72,7 @@ def _check_texts(site: Site, guest: ResolvedGuest) -> Iterator[Diagnostic]:
         *(("disk", disk.source) for disk in guest.spec.disks),
     ]
     for what, text in texts:
-        odd = sorted({f"U+{ord(character):04X}" for character in _NOT_XML.findall(text)})
+        odd = sorted({f"U+{ord(character):04X}" for character in NOT_XML.findall(text)})
         if odd:
             yield site.find(
                 NOT_FOR_XML,

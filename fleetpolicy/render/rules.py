@@ -121,3 +121,46 @@ TOO_MANY_DEVICES = Rule(
     rejected="a guest with 250 virtio disks",
     accepted="a guest with 33 functions of one IOMMU group and 10 disks",
 )
+TEMPLATE_UNUSABLE = Rule(
+    "FP422",
+    "template-unusable",
+    Severity.ERROR,
+    "A guest's template is a domain in XML for KVM, read as data: without a document type, with "
+    "xmlns:qemu for QEMU's namespace and nothing that XML or this program would read as a mark.",
+    "W3C, Extensible Markup Language 1.0; OWASP, XML External Entity Prevention",
+    rejected='<!DOCTYPE domain [<!ENTITY name SYSTEM "/etc/shadow">]>\n'
+    "<domain type='kvm'>...</domain>",
+    accepted="<domain type='kvm'>...</domain>",
+)
+TEMPLATE_CONFLICT = Rule(
+    "FP423",
+    "template-conflict",
+    Severity.ERROR,
+    "What a template brings and what its guest asks for must fit together: architecture, aliases, "
+    "addresses, boot orders, IOMMUs.",
+    _DOMAIN,
+    rejected="<os><boot dev='hd'/></os> in the template of a guest with a bootOrder",
+    accepted="<os/> in the template of a guest with a bootOrder",
+)
+TAKEN_BEHIND_POLICY = Rule(
+    "FP424",
+    "template-takes-device",
+    Severity.ERROR,
+    "Devices are given away by policy alone, which binds them and declares their mapping; a "
+    "template takes none.",
+    "docs/guests.md",
+    rejected="<hostdev mode='subsystem' type='pci'>...</hostdev> in a template",
+    accepted='spec: {devices: [{device: {address: "0009:01:00.0", id: "10de:2342"}}]}',
+)
+WRONG_BUT_ACCEPTED = Rule(
+    "FP425",
+    "template-wrong-but-accepted",
+    Severity.ERROR,
+    "libvirt validates a domain and takes some mistakes nevertheless; QEMU then exits, or the "
+    "guest misses something.",
+    "QEMU, hw/arm/virt.c, hw/arm/smmuv3.c; libvirt.org/formatdomain.html",
+    rejected="<iommu model='smmuv3'><driver pciBus='2' accel='on'/></iommu>\n"
+    "<!-- controller 2 is a root port -->",
+    accepted="<iommu model='smmuv3'><driver pciBus='1' accel='on'/></iommu>\n"
+    "<!-- controller 1 is an expander bus -->",
+)

@@ -52,6 +52,22 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """The highest numbers that a template has for itself.
+
+    Args:
+        index: Of a PCI controller.
+        bus: Of an expander bus.
+    """
+
+    index: int = 0
+    bus: int = 0
+
+
+NOTHING = Taken()
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """A guest's expander buses and root ports, by index."""
 
@@ -70,7 +86,7 @@ class Topology:
         )
 
 
-def plan_topology(guest: ResolvedGuest) -> Topology:
+def plan_topology(guest: ResolvedGuest, taken: Taken = NOTHING) -> Topology:
     """Return the plan: a root port for each device, so that none shares a bus.
 
     Devices that ask for an SMMU share an expander bus where they share the host's SMMU, because
@@ -83,7 +99,8 @@ def plan_topology(guest: ResolvedGuest) -> Topology:
     plugged = Counter(keys)
     expanders: dict[str, Expander] = {}
     ports: list[Port] = []
-    index, bus, cell = 1, _first_bus(guest), count_own_cells(guest)
+    index, cell = taken.index + 1, count_own_cells(guest)
+    bus = _first_bus(guest, taken)
     for number, (key, device) in enumerate(zip(keys, guest.devices, strict=True), start=1):
         if key and key not in expanders:
             expanders[key] = Expander(index, bus, _near_cell(guest, device), device.smmu)
@@ -125,10 +142,10 @@ def count_root_ports(guest: ResolvedGuest) -> int:
     return plugged + virtio + hubs + len(spec.networks) + spec.rng + spare
 
 
-def _first_bus(guest: ResolvedGuest) -> int:
-    """Return the number of the first expander's bus, behind those of the root bus's ports."""
+def _first_bus(guest: ResolvedGuest, taken: Taken) -> int:
+    """Return the number of the first expander's bus, behind those that are taken."""
     first = _FIRST_BUS
-    while first <= count_root_ports(guest) + _BUSES_EACH:
+    while first <= max(count_root_ports(guest), taken.bus, taken.index) + _BUSES_EACH:
         first += _FIRST_BUS
     return first
 

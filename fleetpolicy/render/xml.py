@@ -1,6 +1,7 @@
 """Build XML as libvirt writes it, so that differences are real: single quotes, two spaces."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _IN_QUOTES = _IN_TEXT | str.maketrans({"'": "&apos;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})
@@ -8,12 +9,40 @@ _IN_QUOTES = _IN_TEXT | str.maketrans({"'": "&apos;", "\t": "&#9;", "\n": "&#10;
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """An element: attributes in the order given, then either text or children."""
+    """An element: attributes in the order given, then either text or children.
+
+    Args:
+        line: Where it stands in an operator's file, 0 for one of ours.
+    """
 
     tag: str
     attributes: tuple[tuple[str, str], ...] = ()
     children: tuple["Element", ...] = ()
     text: str = ""
+    line: int = field(default=0, compare=False)
+
+    def get(self, name: str) -> str:
+        """Return an attribute, empty without it."""
+        return dict(self.attributes).get(name, "")
+
+    def find(self, tag: str) -> "Element | None":
+        """Return the first child of a name."""
+        return next((child for child in self.children if child.tag == tag), None)
+
+    def find_all(self, *path: str) -> tuple["Element", ...]:
+        """Return all elements at the end of a path of names."""
+        found: tuple[Element, ...] = (self,)
+        for tag in path:
+            found = tuple(child for item in found for child in item.children if child.tag == tag)
+        return found
+
+    def with_children(self, children: Iterable["Element"]) -> "Element":
+        """Return the element with other children."""
+        return replace(self, children=tuple(children), text="")
+
+    def with_attribute(self, name: str, value: str) -> "Element":
+        """Return the element with an attribute set."""
+        return replace(self, attributes=tuple((dict(self.attributes) | {name: value}).items()))
 
     def lines(self, indent: str = "") -> list[str]:
         """Return the element as lines of text."""

@@ -38,7 +38,9 @@ def group_hosts(
     guests = _guests_by_host(policy.guests)
     members: dict[Hashable, list[str]] = {}
     chosen: dict[Hashable, _Fitting] = {}
-    shapes = {name: tuple(_shape(item.model) for item in found) for name, found in guests.items()}
+    shapes = {
+        name: tuple(_shape(policy, item.model) for item in found) for name, found in guests.items()
+    }
     choose = _host_matcher(policy, inventory)
     compares_serials = _names_serials(policy)
     missing = []
@@ -92,9 +94,10 @@ def _guests_by_host(guests: Iterable[Located[Guest]]) -> dict[str, tuple[Located
     return {host: tuple(found) for host, found in by_host.items()}
 
 
-def _shape(guest: Guest) -> Hashable:
+def _shape(policy: PolicySet, guest: Guest) -> Hashable:
     """Return everything of a guest but its name and host."""
-    return _SHAPE(guest.spec)
+    template = policy.templates.get(guest.metadata.name) if guest.spec.template else None
+    return _SHAPE(guest.spec), template.digest if template else ""
 
 
 def _names_serials(policy: PolicySet) -> bool:

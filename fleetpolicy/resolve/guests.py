@@ -41,6 +41,7 @@ def _resolve(
             address: profile.generic_initiator_nodes for address, profile in profiles.items()
         },
         mmio_aperture_kib=_aperture_kib(spec, profiles.values()),
+        template=situation.policy.templates.get(guest.model.metadata.name),
     )
 
 
