@@ -17,6 +17,7 @@ from fleetpolicy.resolve.claims import Claim, claim_devices, matches_device
 from fleetpolicy.resolve.grouping import group_hosts, names_hosts
 from fleetpolicy.resolve.guest_checks import check_guests
 from fleetpolicy.resolve.guests import resolve_guests
+from fleetpolicy.resolve.ids import find_taken_by_ids
 from fleetpolicy.resolve.iommu import complete_groups
 from fleetpolicy.resolve.kernel import choose_kernel, choose_platform
 from fleetpolicy.resolve.kernel_rules import HOST_SKIPPED
@@ -92,8 +93,8 @@ def _resolve_class(situation: Situation) -> _Resolved:
     assignments, assigned = _assign_all(situation, taken, kernel, opt_out)
     settings, conflicts = collect_settings(situation, opt_out)
     module_settings, contradicting = with_withheld(situation, module_settings, assignments)
-    unsigned = find_unsigned(situation, assignments)
-    findings = (*findings, *assigned, *conflicts, *contradicting, *unsigned)
+    refused = _check_modules(situation, assignments)
+    findings = (*findings, *assigned, *conflicts, *contradicting, *refused)
     if _is_stopped(findings):
         return _Resolved(None, findings)
     guests = resolve_guests(situation, assignments)
@@ -113,6 +114,13 @@ def _resolve_class(situation: Situation) -> _Resolved:
         opt_out=opt_out,
     )
     return _Resolved(host_class, findings)
+
+
+def _check_modules(
+    situation: Situation, assignments: tuple[Assignment, ...]
+) -> Iterator[Diagnostic]:
+    yield from find_unsigned(situation, assignments)
+    yield from find_taken_by_ids(situation, assignments)
 
 
 def _is_stopped(findings: tuple[Diagnostic, ...]) -> bool:

@@ -15,6 +15,7 @@ from fleetpolicy.resolve.kernel_rules import (
     UNKNOWN_MODULE,
     UNKNOWN_PARAMETER,
 )
+from fleetpolicy.resolve.module_rules import PARAMETER_NOT_IN_KERNEL
 from fleetpolicy.resolve.parameters import check_parameter
 from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.boot.cmdline import canonical
@@ -22,7 +23,18 @@ from fleetpolicy.simcore.boot.cmdline import canonical
 _FORMS = {
     "bool": (re.compile(r"[01NYny]"), "a boolean", 'write "Y" or "N"'),
     "int": (re.compile(r"-?(0[xX][0-9a-fA-F]+|[0-9]+)"), "a whole number", "write a number"),
+    "uint": (
+        re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+"),
+        "a whole number that is not negative",
+        "write a number",
+    ),
     "string": (re.compile(r".*"), "", ""),
+}
+_KINDS = {
+    **dict.fromkeys(("byte", "ushort", "uint", "ulong", "ullong"), "uint"),
+    **dict.fromkeys(("short", "int", "long"), "int"),
+    **dict.fromkeys(("charp", "string"), "string"),
+    **dict.fromkeys(("bool", "invbool"), "bool"),
 }
 
 
@@ -169,7 +181,7 @@ def _check_parameters(
                 fix=f"write {near[0]}" if near else "remove it",
             )
             continue
-        form, noun, fix = _FORMS[kind]
+        form, noun, fix = _FORMS[_shown_kind(situation, spec, parameter) or kind]
         if not form.fullmatch(value):
             yield situation.find(
                 UNKNOWN_PARAMETER,
@@ -177,3 +189,30 @@ def _check_parameters(
                 why=f"{spec.module}.{parameter} is {noun}; {value or 'nothing'} is not one",
                 fix=fix,
             )
+        yield from _check_shown(situation, spec, item)
+
+
+def _shown(situation: Situation, spec: DriverProfileSpec) -> dict[str, str] | None:
+    """Return what the host's own module takes; None where it did not show that."""
+    return (situation.facts.module_parameters or {}).get(canonical_module(spec.module))
+
+
+def _shown_kind(situation: Situation, spec: DriverProfileSpec, parameter: str) -> str:
+    return _KINDS.get((_shown(situation, spec) or {}).get(parameter, ""), "")
+
+
+def _check_shown(
+    situation: Situation, spec: DriverProfileSpec, item: DefaultParameter
+) -> Iterator[Diagnostic]:
+    """Find a parameter that the catalogue knows and the host's module does not take."""
+    shown = _shown(situation, spec)
+    if shown is None or item.name in shown:
+        return
+    release = situation.facts.kernel.release
+    yield situation.find(
+        PARAMETER_NOT_IN_KERNEL,
+        situation.policy.fleet.span_of(item.path),
+        why=f"{spec.module} of kernel {release} takes {', '.join(sorted(shown)) or 'nothing'}, "
+        f"and no {item.name}",
+        fix="remove it, or install a kernel that is built with it",
+    )

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.resolve.conftest import WITHHOLDING
+
 Make = Callable[..., Any]
 OPT_OUT = {"memoryMapping": {"globalOptOut": True}}
 VENDOR = {
@@ -52,13 +54,13 @@ def test_kernel_parameter_that_says_what_the_opt_out_says_stands_once(site: Make
 
 
 def test_module_parameters_are_sorted_and_keep_their_origin(site: Make) -> None:
-    fleet = {"modules": {"vfio-pci": {"ids": "10de:2342", "disable_idle_d3": "1"}}}
+    fleet = {"modules": {"vfio-pci": {"ids": "1af4:1041", "disable_idle_d3": "1"}}}
 
     found = site(fleet=fleet).only_class().module_settings
 
     assert [(s.module, s.parameter, s.value, str(s.origin)) for s in found] == [
         ("vfio_pci", "disable_idle_d3", "1", "fleet#spec.modules.vfio-pci.disable_idle_d3"),
-        ("vfio_pci", "ids", "10de:2342", "fleet#spec.modules.vfio-pci.ids"),
+        ("vfio_pci", "ids", "1af4:1041", "fleet#spec.modules.vfio-pci.ids"),
     ]
 
 
@@ -132,3 +134,48 @@ def test_number_that_is_none_is_fp217(site: Make, withholding: dict[str, Any]) -
         )
     ]
     assert good == []
+
+
+def shown(**taken: str) -> dict[str, Any]:
+    return {"moduleParameters": {"vfio_pci": taken}}
+
+
+def test_module_parameter_that_the_hosts_kernel_lacks_is_fp240(site: Make) -> None:
+    fleet = {"modules": {"vfio-pci": {"disable_idle_d3": "1"}}}
+
+    assert site(change=shown(ids="string"), fleet=fleet).says() == [
+        (
+            "fleet#spec.modules.vfio-pci.disable_idle_d3: FP240 [n1] vfio_pci of kernel 6.17.0 "
+            "takes ids, and no disable_idle_d3 -> remove it, or install a kernel that is built "
+            "with it"
+        )
+    ]
+
+
+def test_word_for_a_module_parameter_that_the_hosts_kernel_lacks_is_fp240(site: Make) -> None:
+    fleet = {"kernel": {"parameters": {"vfio-pci.disable-idle-d3": "1"}}}
+
+    assert [item[:60] for item in site(change=shown(), fleet=fleet).says()] == [
+        "fleet#spec.kernel.parameters.vfio-pci.disable-idle-d3: FP240"
+    ]
+
+
+def test_module_parameter_that_the_host_shows_is_as_declared(site: Make) -> None:
+    fleet = {"modules": {"vfio-pci": {"disable_idle_d3": "1"}}}
+
+    assert site(change=shown(disable_idle_d3="bool"), fleet=fleet).says() == []
+
+
+def test_negative_value_of_what_the_host_shows_as_unsigned_is_fp217(site: Make) -> None:
+    fleet = {"modules": {"strict-vfio-pci": {"depth": "-1"}}}
+    change = {
+        "modules": {"strict_vfio_pci": "module"},
+        "moduleParameters": {"strict_vfio_pci": {"depth": "uint"}},
+    }
+
+    assert site(change=change, fleet=fleet, drivers={"strict": WITHHOLDING}).says() == [
+        (
+            "fleet#spec.modules.strict-vfio-pci.depth: FP217 [n1] strict_vfio_pci.depth is a whole "
+            "number that is not negative; -1 is not one -> write a number"
+        )
+    ]
