@@ -7,8 +7,10 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import pytest
 
@@ -16,7 +18,7 @@ from tests.integration.consumers.programs import needs
 from tests.integration.libvirt.stacks import Stack
 
 ROOM = Path(__file__).with_name("room.sh")
-UUID = re.compile(r"<uuid>([0-9a-f-]{36})</uuid>")
+IDENTITY = re.compile(r"<uuid>([0-9a-f-]{36})</uuid>")
 PAGES_OF_X86_KIB = {2048, 1 << 20}
 
 
@@ -52,6 +54,14 @@ def _fit_page(found: re.Match[str]) -> str:
     return found[0] if int(found[1]) in PAGES_OF_X86_KIB else found[0].replace(found[1], "2048", 1)
 
 
+def tell_apart(domains: list[str]) -> list[str]:
+    """Return the domains with UUIDs that differ: cases give the same guest to the same host."""
+    numbers = count()
+    return [
+        IDENTITY.sub(lambda _: f"<uuid>{UUID(int=next(numbers))}</uuid>", item) for item in domains
+    ]
+
+
 def judge(stack: Stack, domains: Iterable[str], *, validates: bool = True) -> list[Judged]:
     """Return what a stack's libvirt says of domains, in their order; UUIDs are to differ."""
     needs("unshare")
@@ -60,7 +70,7 @@ def judge(stack: Stack, domains: Iterable[str], *, validates: bool = True) -> li
     work = _empty_work(stack.root)
     identities = []
     for domain in domains:
-        found = UUID.search(domain)
+        found = IDENTITY.search(domain)
         assert found, "a domain without a UUID"
         identities.append(found[1])
         (work / f"{found[1]}.xml").write_text(domain)

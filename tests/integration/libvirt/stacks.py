@@ -50,7 +50,7 @@ class Stack:
 
 
 @cache
-def _installed() -> Stack:
+def installed() -> Stack:
     """Return what is installed here, or skip."""
     for program in ("virsh", "qemu-system-aarch64", "ip"):
         needs(program)
@@ -84,7 +84,7 @@ def _unpacked(*suites: str) -> Stack:
 
 
 STACKS: dict[str, Callable[[], Stack]] = {
-    "installed": _installed,
+    "installed": installed,
     "bookworm-backports": lambda: _unpacked("bookworm", "bookworm-backports"),
     "trixie-backports": lambda: _unpacked("trixie", "trixie-backports"),
 }

@@ -1,8 +1,6 @@
 """libvirt's QEMU driver judges what is rendered, on the installed libvirt and on newer ones."""
 
-from itertools import count
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -14,8 +12,7 @@ from fleetpolicy.render.features import (
     MMIO_APERTURE,
     SMMU,
 )
-from tests.integration.libvirt.driver import UUID as UUID_ELEMENT
-from tests.integration.libvirt.driver import fit, judge
+from tests.integration.libvirt.driver import fit, judge, tell_apart
 from tests.integration.libvirt.goldens import CASES, GOLDEN, libvirt_of
 from tests.integration.libvirt.guests import GUESTS, PATH, domain_of
 from tests.integration.libvirt.stacks import Stack
@@ -46,15 +43,6 @@ DROPPED = {
     BUS: ("devices/iommu/driver",),
     ACCELERATION: ("devices/iommu/driver",),
 }
-
-
-def tell_apart(domains: list[str]) -> list[str]:
-    """Return the domains with UUIDs that differ: cases give the same guest to the same host."""
-    numbers = count()
-    return [
-        UUID_ELEMENT.sub(lambda _: f"<uuid>{UUID(int=next(numbers))}</uuid>", item)
-        for item in domains
-    ]
 
 
 @pytest.mark.libvirt
