@@ -18,6 +18,7 @@ from tests.integration.consumers.programs import needs
 from tests.integration.libvirt.stacks import Stack
 
 ROOM = Path(__file__).with_name("room.sh")
+JUDGING = Path(__file__).with_name("judging.sh")
 IDENTITY = re.compile(r"<uuid>([0-9a-f-]{36})</uuid>")
 PAGES_OF_X86_KIB = {2048, 1 << 20}
 
@@ -64,9 +65,6 @@ def tell_apart(domains: list[str]) -> list[str]:
 
 def judge(stack: Stack, domains: Iterable[str], *, validates: bool = True) -> list[Judged]:
     """Return what a stack's libvirt says of domains, in their order; UUIDs are to differ."""
-    needs("unshare")
-    if os.geteuid() != 0:
-        pytest.skip("mounts in a namespace of one's own need root")
     work = _empty_work(stack.root)
     identities = []
     for domain in domains:
@@ -75,14 +73,24 @@ def judge(stack: Stack, domains: Iterable[str], *, validates: bool = True) -> li
         identities.append(found[1])
         (work / f"{found[1]}.xml").write_text(domain)
     mode = "--validate" if validates else ""
-    done = subprocess.run(
-        ["unshare", "--mount", "--net", ROOM, stack.root, work, mode],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_in_room(stack, work, JUDGING, stack.root, work, mode)
     return [_read(work, identity) for identity in identities]
+
+
+def run_in_room(stack: Stack, work: Path, *command: str | Path) -> str:
+    """Return what a command prints where a stack's QEMU driver works, or skip.
+
+    Args:
+        stack: Whose system.
+        work: A folder, seen as /mnt there.
+        command: Started with the machine's own files, not the stack's.
+    """
+    room: list[str | Path] = [needs("unshare"), "--mount", "--net", ROOM, stack.root, work]
+    if os.geteuid() != 0:
+        pytest.skip("mounts in a namespace of one's own need root")
+    done = subprocess.run([*room, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @cache

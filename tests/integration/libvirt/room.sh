@@ -1,11 +1,12 @@
 #!/bin/sh
-# Let a libvirt with its QEMU driver judge domains, in namespaces of its own: the machine's network,
-# devices and files stay as they are. To be run by unshare --mount --net, as root.
-# usage: room.sh ROOT WORK MODE    MODE: --validate, or empty for what libvirt does without
-#   ROOT   / or a folder with an unpacked system
-#   WORK   UUID.xml are the domains; UUID.kept, UUID.native and UUID.said become what came of them
+# Run a command where libvirt's QEMU driver finds VFIO, an IOMMU group, huge pages and a bridge, in
+# namespaces of its own: the machine's network, devices and files stay as they are. To be run by
+# unshare --mount --net, as root.
+# usage: room.sh ROOT WORK COMMAND...
+#   ROOT   / or a folder with an unpacked system, in which /mnt becomes WORK
 set -eu
-root=${1%/} work=$2 mode=$3
+root=${1%/} work=$2
+shift 2
 
 mount --make-rprivate /
 if [ "$root" ]; then
@@ -42,18 +43,4 @@ printf 'root:x:0:\nlibvirt-qemu:x:64055:\n' >"$work/group"
 mount --bind "$work/passwd" "$root/etc/passwd"
 mount --bind "$work/group" "$root/etc/group"
 
-ask() {
-    chroot "$root/" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \
-        virsh -q -c 'qemu:///embed?root=/mnt/embed' "$@"
-}
-
-for file in "$work"/*.xml; do
-    id=$(basename "$file" .xml)
-    said=$work/$id.said
-    # shellcheck disable=SC2086  # no word where there is no mode
-    if ask define "/mnt/$id.xml" $mode >/dev/null 2>"$said"; then
-        ask "dumpxml $id --inactive" >"$work/$id.kept"
-        ask "domxml-to-native qemu-argv --domain $id" >"$work/$id.native" 2>>"$said" || :
-        ask "undefine $id --nvram" >/dev/null
-    fi
-done
+exec "$@"
