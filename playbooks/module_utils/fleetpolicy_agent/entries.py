@@ -12,6 +12,7 @@ import fnmatch
 import re
 
 from ansible.module_utils.fleetpolicy_agent.host import Host
+from ansible.module_utils.fleetpolicy_agent.versions import version_key
 
 FOLDER = "/loader/entries"
 LOADER_VARIABLE = "/sys/firmware/efi/efivars/{}-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
@@ -75,7 +76,7 @@ def efi_variable(host: Host, name: str) -> str | None:
 
 def in_grubs_order(entries: list[Entry]) -> list[Entry]:
     """Return entries as blscfg lists them: by the version in their names, newest first."""
-    return sorted(entries, key=lambda entry: _version(entry.identifier), reverse=True)
+    return sorted(entries, key=lambda entry: version_key(entry.identifier), reverse=True)
 
 
 def chosen_by_systemd_boot(host: Host, boot: str) -> Entry | None:
@@ -109,24 +110,17 @@ def _setting(host: Host, boot: str, key: str) -> str | None:
 
 
 def _in_systemd_boots_order(entries: list[Entry]) -> list[Entry]:
-    """Return entries in order: spent ones last, sorted ones first, of each the newest first."""
-    newest = sorted(entries, key=lambda entry: _version(entry.identifier), reverse=True)
-    newest.sort(key=lambda entry: _version(entry.value("version")), reverse=True)
-    newest.sort(key=lambda entry: entry.value("machine-id"))
-    newest.sort(key=lambda entry: entry.value("sort-key"))
-    newest.sort(key=lambda entry: not entry.value("sort-key"))
-    newest.sort(key=lambda entry: entry.is_spent)
-    return newest
+    """Return entries in order: spent ones last, those with a sort key first, each newest first.
 
-
-def _version(text: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts versions: a number above letters, a longer one above its start.
-
-    A tilde sorts below the end, as in a release candidate.
+    Source:
+        systemd, src/shared/bootspec.c, boot_entry_compare(): the version counts with a sort key
+        alone
     """
-    parts = re.findall(r"\d+|[A-Za-z]+|~", text)
-    order = [
-        (-1, 0, "") if part == "~" else (2, int(part), "") if part.isdigit() else (1, 0, part)
-        for part in parts
-    ]
-    return [*order, (0, 0, "")]
+    newest = sorted(
+        entries, key=lambda entry: version_key(f"{entry.identifier}.conf"), reverse=True
+    )
+    keyed = [entry for entry in newest if entry.value("sort-key")]
+    keyed.sort(key=lambda entry: version_key(entry.value("version")), reverse=True)
+    keyed.sort(key=lambda entry: (entry.value("sort-key"), entry.value("machine-id")))
+    ordered = [*keyed, *(entry for entry in newest if not entry.value("sort-key"))]
+    return sorted(ordered, key=lambda entry: entry.is_spent)

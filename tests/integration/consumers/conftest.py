@@ -3,6 +3,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.consumers.programs import needs as find_program
+from tests.unit.conftest import agent_module
+
+__all__ = ["agent_module", "needs"]
 
 
 @pytest.fixture
