@@ -9,7 +9,7 @@ from fleetpolicy.lab.kernelbuild import Build, read_build
 from fleetpolicy.lab.loader import Choice, next_choice, no_boot
 from fleetpolicy.lab.modules import Parameter
 from fleetpolicy.lab.optout import DRIVER, lay_out_choice
-from fleetpolicy.lab.sysfs import DEVICES
+from fleetpolicy.lab.sysfs import DEVICES, lay_out_nodes
 from fleetpolicy.lab.tree import Tree
 from fleetpolicy.lab.uses import lay_out_disk, lay_out_network
 from fleetpolicy.simcore.boot import BootTrace, HostConfig, PciFunction, simulate_boot
@@ -38,6 +38,7 @@ def boot(tree: Tree) -> None:
     _show_modules(tree, build, trace)
     _show_drivers(tree, hardware, build, trace)
     _show_uses(tree, hardware, trace)
+    lay_out_nodes(tree, hardware, kernel, choice.command_line)
     leave_evidence(tree, hardware, kernel, choice.command_line, trace)
     tree.write("/proc/cmdline", f"{choice.command_line}\n")
     tree.write("/proc/sys/kernel/osrelease", f"{choice.release}\n")

@@ -15,7 +15,7 @@ from fleetpolicy.lab.loader import choose_kernel, install_loader, next_choice
 from fleetpolicy.lab.lock import locked
 from fleetpolicy.lab.programs import install_programs
 from fleetpolicy.lab.rules import NO_HOST_FOLDER, NO_KERNEL, NOT_WRITTEN
-from fleetpolicy.lab.sysfs import DEVICES, lay_out_functions, lay_out_nodes
+from fleetpolicy.lab.sysfs import DEVICES, lay_out_functions
 from fleetpolicy.lab.system import install_system
 from fleetpolicy.lab.tree import Tree
 from fleetpolicy.model.amounts import amount
@@ -132,7 +132,6 @@ def _install(tree: Tree, name: str, model: "SimulatedHost") -> None:
     hardware = write_hardware(tree, name, model)
     install_system(tree, hardware)
     lay_out_functions(tree, hardware)
-    lay_out_nodes(tree, hardware)
     install_programs(tree, hardware)
     for kernel in hardware.kernels.values():
         install_kernel(tree, hardware, kernel)

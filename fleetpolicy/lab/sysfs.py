@@ -2,8 +2,9 @@
 
 import struct
 
-from fleetpolicy.lab.hardware import Function, Hardware
+from fleetpolicy.lab.hardware import Function, Hardware, Kernel
 from fleetpolicy.lab.tree import Tree
+from fleetpolicy.model.hugepages import ANY_NODE, allocated_hugepages
 
 DEVICES = "/sys/bus/pci/devices"
 NODES = "/sys/devices/system/node"
@@ -27,17 +28,25 @@ def lay_out_functions(tree: Tree, hardware: Hardware) -> None:
         _lay_out(tree, function, lines)
 
 
-def lay_out_nodes(tree: Tree, hardware: Hardware) -> None:
-    """Write every NUMA node: its CPUs and its huge pages.
+def lay_out_nodes(tree: Tree, hardware: Hardware, kernel: Kernel, command_line: str) -> None:
+    """Write every NUMA node: its CPUs, and its huge pages as the command line allocates them.
+
+    Pages without a node are dealt out evenly.
 
     Source:
-        Linux, Documentation/ABI/stable/sysfs-devices-node.
+        Linux, Documentation/ABI/stable/sysfs-devices-node; mm/hugetlb.c.
     """
+    tree.remove(NODES)
+    words = (word.partition("=")[::2] for word in command_line.split())
+    asked = allocated_hugepages(words, kernel.page_size_kib)
     for number, node in enumerate(hardware.nodes):
         folder = f"{NODES}/node{number}"
         tree.write(f"{folder}/cpulist", f"{node.cpus}\n")
-        for size, pages in node.hugepages:
-            tree.write(f"{folder}/hugepages/hugepages-{size}kB/nr_hugepages", f"{pages}\n")
+        for size, pages in (dict(node.hugepages) | dict.fromkeys(asked, 0)).items():
+            pool = asked.get(size, {})
+            dealt = pool.get(ANY_NODE, 0) // len(hardware.nodes) + pool.get(number, 0)
+            shown = dealt if pool else pages
+            tree.write(f"{folder}/hugepages/hugepages-{size}kB/nr_hugepages", f"{shown}\n")
 
 
 def _lay_out(tree: Tree, function: Function, resource: str) -> None:
