@@ -1,6 +1,6 @@
 """Explain elements of domains: which line of policy, or which profile, caused each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -12,7 +12,7 @@ from fleetpolicy.model.policyset import Located
 from fleetpolicy.pipeline.work import Work
 
 Place = tuple[str | int, ...]
-_BY_CELLS = frozenset({"numa", "pcihole64"})
+_BY_CELLS = frozenset({"numa", "pcihole64", "iommu"})
 _BY_KEY: dict[str, Place] = {
     "name": ("metadata", "name"),
     "title": ("spec", "title"),
@@ -22,6 +22,12 @@ _BY_KEY: dict[str, Place] = {
     "numatune": ("spec", "numaNode"),
     "vcpu": ("spec", "vcpus"),
     "cpu": ("spec", "vcpus"),
+    "cputune": ("spec", "pinning"),
+    "iothreads": ("spec", "ioThreads"),
+    "os": ("spec", "machine"),
+    "features": ("spec", "gic"),
+    "emulator": ("spec", "emulator"),
+    "rng": ("spec", "rng"),
 }
 _BY_INDEX = {"disk": "disks", "interface": "networks", "hostdev": "devices"}
 
@@ -56,9 +62,12 @@ def find_elements(work: Work, host: FleetHost, name: str) -> tuple[Found, ...]:
         text = texts.get(guest_name)
         if text is None:
             continue
-        for path, element in _walk(ET.fromstring(text), ""):  # noqa: S314 rendered by us
+        root = ET.fromstring(text)  # noqa: S314 rendered by us
+        document = documents[guest_name]
+        brought = _count_brought(root, guest)
+        for path, element in _walk(root, ""):
             if _means(wanted, path):
-                origin = _origin(work, guest, documents[guest_name], path)
+                origin = _origin(work, guest, document, _own_path(path, brought))
                 found.append(Found(f"{guest_name}: {path}: {_show(element)}", origin))
     return tuple(found)
 
@@ -71,6 +80,25 @@ def _walk(element: ET.Element, path: str) -> Iterator[tuple[str, ET.Element]]:
         below = f"{path}/{tag}[{counts[tag]}]".lstrip("/")
         yield below, child
         yield from _walk(child, below)
+
+
+def _count_brought(root: ET.Element, guest: ResolvedGuest) -> dict[str, int]:
+    """Return how many disks and interfaces are the template's, which come before the guest's."""
+    own = {"disk": len(guest.spec.disks), "interface": len(guest.spec.networks)}
+    return {tag: len(root.findall(f"devices/{tag}")) - count for tag, count in own.items()}
+
+
+def _own_path(path: str, brought: Mapping[str, int]) -> str:
+    """Return a path with the number of the guest's own disk or interface, empty for others."""
+    steps = path.split("/")
+    for index, step in enumerate(steps):
+        tag, _, number = step.rstrip("]").partition("[")
+        if brought.get(tag):
+            own = int(number) - brought[tag]
+            if own < 1:
+                return ""
+            steps[index] = f"{tag}[{own}]"
+    return "/".join(steps)
 
 
 def _means(wanted: str, path: str) -> bool:
@@ -90,7 +118,9 @@ def _show(element: ET.Element) -> str:
 
 
 def _origin(work: Work, guest: ResolvedGuest, document: Located[Guest], path: str) -> Span:
-    """Return the line behind an element."""
+    """Return the line behind an element; an empty path means one of the template's own."""
+    if not path:
+        return document.span_of(("spec", "template"))
     tags = [step.partition("[")[0] for step in path.split("/")]
     numbers = [int(step.partition("[")[2].rstrip("]")) for step in path.split("/")]
     for_cells = _BY_CELLS.intersection(tags) or tags[-2:] == ["hostdev", "acpi"]
