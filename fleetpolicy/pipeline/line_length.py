@@ -25,6 +25,8 @@ def find_long_lines(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator
         state = record.state
         standing = state.next_command_line
         before = standing if standing is not None else state.command_line
+        if len(before.encode()) + sum(len(word) + 1 for word in words) < LINE_LIMIT_BYTES:
+            continue
         after = replace_words(before, own_words(state.files), words)
         size = len(after.encode()) + 1
         if size > LINE_LIMIT_BYTES:

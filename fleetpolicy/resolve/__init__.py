@@ -6,13 +6,22 @@ from operator import attrgetter
 
 from fleetpolicy.diagnostics import Diagnostic, Severity, Span
 from fleetpolicy.model.amounts import amount
-from fleetpolicy.model.fleet import Assignment, Fleet, FleetHost, HostClass, Kernel, OptOut
+from fleetpolicy.model.fleet import (
+    Assignment,
+    Fleet,
+    FleetHost,
+    HostClass,
+    Kernel,
+    OptOut,
+    Setting,
+)
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.model.mapping import features_of
 from fleetpolicy.model.policy import DevicePolicy
 from fleetpolicy.model.policyset import Located, PolicySet
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.resolve.assignments import assign, fall_back, find_lost_memory
+from fleetpolicy.resolve.blacklists import find_blacklisted
 from fleetpolicy.resolve.claims import Claim, claim_devices, matches_device
 from fleetpolicy.resolve.grouping import group_hosts, names_hosts
 from fleetpolicy.resolve.guest_checks import check_guests
@@ -93,7 +102,7 @@ def _resolve_class(situation: Situation) -> _Resolved:
     assignments, assigned = _assign_all(situation, taken, kernel, opt_out)
     settings, conflicts = collect_settings(situation, opt_out)
     module_settings, contradicting = with_withheld(situation, module_settings, assignments)
-    refused = _check_modules(situation, assignments)
+    refused = _check_modules(situation, settings, assignments)
     findings = (*findings, *assigned, *conflicts, *contradicting, *refused)
     if _is_stopped(findings):
         return _Resolved(None, findings)
@@ -117,8 +126,9 @@ def _resolve_class(situation: Situation) -> _Resolved:
 
 
 def _check_modules(
-    situation: Situation, assignments: tuple[Assignment, ...]
+    situation: Situation, settings: tuple[Setting, ...], assignments: tuple[Assignment, ...]
 ) -> Iterator[Diagnostic]:
+    yield from find_blacklisted(situation, settings, assignments)
     yield from find_unsigned(situation, assignments)
     yield from find_taken_by_ids(situation, assignments)
 

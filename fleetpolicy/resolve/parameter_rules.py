@@ -77,3 +77,38 @@ NOT_IN_KERNEL = Rule(
         '      kernel: {parameters: {kvm.enable_virt_at_load: "1"}}'
     ),
 )
+SET_TWICE = Rule(
+    "FP235",
+    "parameter-set-twice",
+    Severity.ERROR,
+    "A module's parameter can be set for modprobe.d and on the kernel command line; with two "
+    "values one is lost, and which depends on how the module comes in.",
+    "kmod, modprobe.d(5): options; Linux, Documentation/admin-guide/kernel-parameters.rst",
+    rejected=(
+        "spec:\n"
+        '  kernel: {parameters: {vfio_pci.disable_idle_d3: "N"}}\n'
+        '  modules: {vfio_pci: {disable_idle_d3: "Y"}}'
+    ),
+    accepted='spec:\n  modules: {vfio_pci: {disable_idle_d3: "Y"}}',
+)
+NEEDED_BLACKLISTED = Rule(
+    "FP236",
+    "needed-module-blacklisted",
+    Severity.ERROR,
+    "A blacklist on the kernel command line keeps a module out whoever asks for it: the one that "
+    "drives the root disk or the network, or the one that policy binds a device to.",
+    "Linux, kernel/module/main.c, blacklisted(); kmod, modprobe(8); dracut.cmdline(7)",
+    rejected="spec:  # the root disks are on ahci and nvme\n"
+    "  kernel: {parameters: {modprobe.blacklist: 'nvme,ahci'}}",
+    accepted="spec:\n  kernel: {parameters: {modprobe.blacklist: nouveau}}",
+)
+NO_SUCH_HUGEPAGES = Rule(
+    "FP237",
+    "no-such-hugepages-of-the-host",
+    Severity.ERROR,
+    "Which huge pages there are depends on the architecture and the kernel's page size; words "
+    "about others are dropped at boot, and so are the counts behind them.",
+    "Linux, Documentation/arch/arm64/hugetlbpage.rst",
+    rejected="spec:  # arm64 with pages of 4 KiB\n  kernel: {parameters: {hugepagesz: 512M}}",
+    accepted="spec:  # every kernel has these\n  kernel: {parameters: {hugepagesz: 2M}}",
+)

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from fleetpolicy.diagnostics import Diagnostic, Span
+from fleetpolicy.model.hugepages import hugepage_sizes_kib
 from fleetpolicy.model.parameters import ParameterEntry
+from fleetpolicy.model.scalars import spell_kib
 from fleetpolicy.resolve.defaults import DefaultParameter
 from fleetpolicy.resolve.parameter_rules import (
     MISSPELT_KERNEL_PARAMETER,
+    NO_SUCH_HUGEPAGES,
     NOT_IN_KERNEL,
     OTHER_ARCHITECTURE,
     UNKNOWN_KERNEL_PARAMETER,
@@ -18,6 +21,7 @@ from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.boot.cmdline import canonical
 
 _NEAR = 0.85
+_PAGE_SIZES = frozenset({"hugepagesz", "default_hugepagesz"})
 _CPU = r"(?:\d+|N)"
 _RANGE = rf"(?:all|{_CPU}(?:-{_CPU}(?::\d+/\d+)?)?)"
 # Sources: Linux, lib/kstrtox.c (kstrtobool), lib/cmdline.c (memparse), lib/bitmap-str.c
@@ -113,6 +117,31 @@ def _check_value(
             why=f"{item.name} {fault}; it has {item.value or 'no value'}",
             fix=f"write what it takes: {entry.meaning}",
         )
+    elif canonical(item.name) in _PAGE_SIZES:
+        yield from _check_page_size(situation, item, span)
+
+
+def _check_page_size(
+    situation: Situation, item: DefaultParameter, span: Span
+) -> Iterator[Diagnostic]:
+    """Find a size of huge pages that the host's kernel does not have."""
+    kernel, arch = situation.facts.kernel, situation.facts.arch
+    sizes = hugepage_sizes_kib(arch, kernel.page_size_kib)
+    if sizes and _kib(item.value) not in sizes:
+        yield situation.find(
+            NO_SUCH_HUGEPAGES,
+            span,
+            why=f"{item.name} is {item.value}; {arch} with pages of {kernel.page_size_kib} KiB "
+            f"has {', '.join(map(spell_kib, sizes))}",
+            fix="write one of these, such as 2M",
+        )
+
+
+def _kib(size: str) -> float:
+    """Return a size as memparse() reads it, in KiB."""
+    number = size.rstrip("KkMmGgTtPpEe")
+    unit = size[len(number) :].upper()
+    return int(number, 0) * (1 << 10 * "KMGTPE".index(unit) if unit else 1 / 1024)
 
 
 def _fault(entry: ParameterEntry, value: str) -> str:

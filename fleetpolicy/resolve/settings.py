@@ -16,6 +16,7 @@ from fleetpolicy.resolve.kernel_rules import (
     UNKNOWN_PARAMETER,
 )
 from fleetpolicy.resolve.module_rules import PARAMETER_NOT_IN_KERNEL
+from fleetpolicy.resolve.parameter_rules import SET_TWICE
 from fleetpolicy.resolve.parameters import check_parameter
 from fleetpolicy.resolve.situation import Situation
 from fleetpolicy.simcore.boot.cmdline import canonical
@@ -93,6 +94,25 @@ def _check_words(situation: Situation) -> Iterator[Diagnostic]:
         else:
             own = DefaultParameter(canonical(parameter), item.value, item.path)
             yield from _check_parameters(situation, located.model.spec, [own])
+            yield from _check_other_value(situation, canonical_module(module), own)
+
+
+def _check_other_value(
+    situation: Situation, module: str, word: DefaultParameter
+) -> Iterator[Diagnostic]:
+    """Find a parameter that has another value for modprobe.d than on the command line."""
+    fleet = situation.policy.fleet
+    for item in situation.defaults.modules:
+        for parameter in item.parameters:
+            is_same = canonical_module(item.written) == module and parameter.name == word.name
+            if is_same and parameter.value != word.value:
+                yield situation.find(
+                    SET_TWICE,
+                    fleet.span_of(word.path),
+                    why=f"{module}.{word.name} is {word.value or 'without a value'} here and "
+                    f"{parameter.value} at {fleet.span_of(parameter.path)}",
+                    fix=f"remove it from {spell_path(word.path[:-1])}",
+                )
 
 
 def _is_same(name: str, other: str) -> bool:

@@ -34,7 +34,7 @@ X86 = {"change": {"arch": "x86_64"}}
         ("rcu_nocbs", ""),
         ("rcu_nocbs", "0-31:2/4"),
         ("hugepages", "0:4,1:8"),
-        ("hugepagesz", "512M"),
+        ("hugepagesz", "32M"),
         ("console", "ttyAMA0,115200n8"),
         ("panic", "-1"),
         ("kvm-arm.mode", "nvhe"),
@@ -169,4 +169,55 @@ def test_hugepages_know_the_size_before_them(site: Make) -> None:
         ("hugepagesz=1G", "", True),
         ("hugepages=16", "1G", False),
         ("console=ttyAMA0", "", True),
+    ]
+
+
+def test_size_of_hugepages_that_the_kernel_lacks_is_fp237(site: Make) -> None:
+    large = {"change": {"kernel": {"pageSizeKib": 64}}}
+
+    assert said(site, "hugepagesz", "1G", **large) == [
+        (
+            "FP237 [n1] hugepagesz is 1G; aarch64 with pages of 64 KiB has 2MiB, 512MiB, 16GiB -> "
+            "write one of these, such as 2M"
+        )
+    ]
+    assert said(site, "default_hugepagesz", "0x80000K", **large) == []
+
+
+def test_parameter_with_another_value_for_modprobe_d_is_fp235(site: Make) -> None:
+    fleet = {
+        "kernel": {"parameters": {"vfio-pci.disable_idle_d3": "N"}},
+        "modules": {"vfio_pci": {"disable_idle_d3": "Y"}},
+    }
+
+    assert site(fleet=fleet).says() == [
+        (
+            "fleet#spec.kernel.parameters.vfio-pci.disable_idle_d3: FP235 [n1] "
+            "vfio_pci.disable_idle_d3 is N here and Y at "
+            "fleet#spec.modules.vfio_pci.disable_idle_d3 -> remove it from spec.kernel.parameters"
+        )
+    ]
+    fleet["modules"]["vfio_pci"]["disable_idle_d3"] = "N"
+    assert site(fleet=fleet).says() == []
+
+
+@pytest.mark.parametrize("word", ["module_blacklist", "modprobe.blacklist", "rd.driver.blacklist"])
+def test_blacklist_with_a_module_that_the_host_needs_is_fp236(
+    site: Make, device: Make, word: str
+) -> None:
+    disk = device("0000:02:00.0", "144d:a808", "010802", 2, nativeDriver="nvme")
+    root = {**disk, "usedBy": ["root disk"]}
+    gpu = device("0000:01:00.0", "10de:2342", "030200", 1)
+    policies = {"gpu": {"match": {"device": {"id": "10de:2342"}}}}
+    fleet = {"kernel": {"parameters": {word: "nouveau,nvgrace-gpu-vfio-pci,nvme"}}}
+
+    found = site(change={"devices": [gpu, root]}, policies=policies, fleet=fleet).says()
+
+    start = f"fleet#spec.kernel.parameters.{word}: FP236 [n1] {word} keeps "
+    assert found == [
+        (
+            f"{start}nvgrace_gpu_vfio_pci out, which drives 0000:01:00.0, which policy gives it -> "
+            "take nvgrace-gpu-vfio-pci off the list"
+        ),
+        f"{start}nvme out, which drives 0000:02:00.0, root disk -> take nvme off the list",
     ]
