@@ -8,8 +8,8 @@ help:
 	@echo 'make test-consumers   ask newer libvirts and QEMUs as well, which are fetched'
 	@echo 'make setup     set up only'
 	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts, and the core'
-	@echo 'make benchmark-peers   measure validate beside other validators'
-	@echo 'make fuzz      a million inputs for whatever reads files, guided by coverage'
+	@echo 'make benchmark-peers   measure validate beside other validators (PEER_OPTIONS="--rounds 1")'
+	@echo 'make fuzz      a million inputs for whatever reads files, guided by coverage (FUZZ="policy=1000")'
 	@echo 'make golden    write generated files and golden outputs anew'
 	@echo 'make clean     remove what these commands made'
 
@@ -33,11 +33,12 @@ golden: setup
 
 benchmark: setup
 	@$(PYTHON_BIN) -m benchmarks.fleet
+	@$(PYTHON_BIN) -m benchmarks.render
 	@$(PYTHON_BIN) -m benchmarks.core
 
 benchmark-peers: setup
 	@benchmarks/peers/install
-	@$(PYTHON_BIN) -m benchmarks.policies
+	@$(PYTHON_BIN) -m benchmarks.policies $(PEER_OPTIONS)
 
 fuzz: setup
 	@tests/fuzz/run

@@ -95,15 +95,16 @@ def run(tool: Tool, cache: Path) -> tuple[subprocess.CompletedProcess[str], floa
     with tempfile.TemporaryDirectory() as fresh:
         folder = fresh if tool.cold else str(cache)
         environment = {**os.environ, "XDG_CACHE_HOME": folder, "PYTHONPATH": str(ROOT)}
-        before, started = _children(), time.monotonic()
+        before, started = children(), time.monotonic()
         done = subprocess.run(  # noqa: S603 the peers and ourselves
             tool.command, check=False, capture_output=True, text=True, env=environment, cwd=ROOT
         )
         wall = time.monotonic() - started
-    return done, _children() - before, wall
+    return done, children() - before, wall
 
 
-def _children() -> float:
+def children() -> float:
+    """Return the CPU seconds of the processes that this one started and that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -1,26 +1,17 @@
 """Declare the commands and their flags."""
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fleetpolicy import __version__
 from fleetpolicy.cli.formats import FORMATS
-from fleetpolicy.diagnostics import ExitStatus
+from fleetpolicy.cli.parser import Parser
 
 _EPILOG = """exit codes: 0 done, 1 bug, 2 changes or drift (with --detailed-exitcode), 3 invalid,
 4 stopped with some hosts changed, 5 hosts unreachable, 6 refused by a safety rule, 64 usage,
 130 interrupted"""
-
-
-class _Parser(ArgumentParser):
-    """A parser whose usage errors end with 64, so that 2 keeps one meaning."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(ExitStatus.USAGE, f"{self.prog}: {message}\n")
 
 
 def parse(words: Sequence[str]) -> Namespace:
@@ -31,7 +22,7 @@ def parse(words: Sequence[str]) -> Namespace:
     """
     if words and words[0] in _VERBS:
         text, module, function, *adders = _VERBS[words[0]]
-        verb = _Parser(prog=f"fleetpolicy {words[0]}", description=text, allow_abbrev=False)
+        verb = Parser(prog=f"fleetpolicy {words[0]}", description=text, allow_abbrev=False)
         verb.set_defaults(verb=words[0], module=module, function=function)
         for adder in (*adders, _output_flags):
             adder(verb)
@@ -41,7 +32,7 @@ def parse(words: Sequence[str]) -> Namespace:
 
 def _overview() -> ArgumentParser:
     """Return a parser that knows the commands by name, for help and for mistyped ones."""
-    parser = _Parser(
+    parser = Parser(
         prog="fleetpolicy",
         description="Declare, simulate, deploy and verify the memory mapping of passed-through "
         "PCI devices.",
@@ -139,8 +130,12 @@ def _schema_flags(verb: ArgumentParser) -> None:
 
 
 def _render_flags(verb: ArgumentParser) -> None:
-    verb.add_argument("-o", "--out", type=Path, metavar="DIR", help="write a tree per host")
-    verb.add_argument("--host", default="", metavar="NAME", help="show one host's files")
+    what = verb.add_mutually_exclusive_group()
+    what.add_argument("-o", "--out", type=Path, metavar="DIR", help="write a tree per host")
+    what.add_argument(
+        "--diff", type=Path, metavar="DIR", help="compare with a tree that was written before"
+    )
+    verb.add_argument("--host", default="", metavar="NAME", help="one host's files alone")
 
 
 def _simulate_flags(verb: ArgumentParser) -> None:
@@ -277,7 +272,7 @@ _VERBS: dict[str, _Verb] = {
     "facts": ("Collect, show or compare what hosts are", "facts", "facts", _facts_flags, _age_flag,
               _exit_flag, *_ON_HOSTS),
     "render": ("Write the files that hosts are to have", "render", "render", _render_flags,
-               _admission_flag, *_ON_HOSTS),
+               _exit_flag, _admission_flag, *_ON_HOSTS),
     "simulate": ("Say what guests get for every region of every device", "simulate", "simulate",
                  _simulate_flags, _age_flag, *_ON_HOSTS),
     "plan": ("Say what apply would change, and why", "plan", "plan", _plan_flags, _age_flag,

@@ -1,4 +1,4 @@
-"""Write the files that hosts are to have."""
+"""Write the files that hosts are to have, show them, or compare them with what was written."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -6,39 +6,37 @@ from pathlib import Path
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.choice import choose_host
-from fleetpolicy.diagnostics import ExitStatus, silenced
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus, silenced
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.artifact import Artifact
+from fleetpolicy.model.fleet import FleetHost
 from fleetpolicy.pipeline.admitting import admit_work
 from fleetpolicy.pipeline.exceptions import in_force
 from fleetpolicy.pipeline.loading import load, records_of
+from fleetpolicy.pipeline.trees import compare_tree, list_files, write_tree
 from fleetpolicy.pipeline.work import Work, stop_at_errors, work_out
 from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.product import Product
+from fleetpolicy.report.trees import tree_document, write_tree_difference
+
+Hosts = tuple[FleetHost, ...]
 
 
 def render(arguments: Namespace, output: Output) -> ExitStatus:
-    """Write a tree per host into a folder, or show one host's files."""
+    """Write a tree per host into a folder, compare with one, or show files."""
     request = request_of(arguments, output)
     loaded = load(request)
     work = admit_work(work_out(loaded, records_of(request, loaded)), request)
     stop_at_errors(work, output.profile)
-    status = ExitStatus.UNREACHABLE if work.unseen else ExitStatus.DONE
-    result = "unreachable" if work.unseen else "ok"
     told = (*work.unseen, *silenced(work.findings, output.profile))
-    if arguments.out:
-        written = amount(_write_trees(work, arguments.out), "file")
-        receivers = amount(len(work.fleet.hosts), "host")
-        output.progress(f"{written} for {receivers} in {arguments.out}")
-        if told:
-            output.emit_findings("render", result, told)
-        return status
     hosts = (
-        [choose_host(work, arguments.host, output.profile)]
-        if arguments.host
-        else list(work.fleet.hosts)
+        (choose_host(work, arguments.host, output.profile),) if arguments.host else work.fleet.hosts
     )
+    if arguments.out:
+        return _write(work, hosts, told, arguments.out, output)
+    if arguments.diff:
+        return _compare(work, hosts, told, arguments, output)
     files = [(host.name, item) for host in hosts for item in work.rendering.of(host)]
     parts = {
         "findings": findings_document(told, output.profile),
@@ -47,7 +45,7 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
     output.publish(
         Product(
             "render",
-            result,
+            _result(work),
             lambda palette: (
                 output.findings_text(told, palette)
                 + "".join(_show(name, item, palette) for name, item in files)
@@ -57,7 +55,53 @@ def render(arguments: Namespace, output: Output) -> ExitStatus:
             in_force=in_force(loaded.policy, loaded.today),
         )
     )
-    return status
+    return _status(work)
+
+
+def _result(work: Work) -> str:
+    return "unreachable" if work.unseen else "ok"
+
+
+def _status(work: Work) -> ExitStatus:
+    return ExitStatus.UNREACHABLE if work.unseen else ExitStatus.DONE
+
+
+def _write(
+    work: Work, hosts: Hosts, told: tuple[Diagnostic, ...], folder: Path, output: Output
+) -> ExitStatus:
+    files = list_files(work.rendering, hosts)
+    done = write_tree(folder, files, work.loaded.inventory.names - files.keys())
+    counted = f"{amount(done.files, 'file')} for {amount(len(hosts), 'host')} in {folder}"
+    output.progress(f"{counted}: {done.written} written, {done.removed} removed")
+    if told:
+        output.emit_findings("render", _result(work), told)
+    return _status(work)
+
+
+def _compare(
+    work: Work, hosts: Hosts, told: tuple[Diagnostic, ...], arguments: Namespace, output: Output
+) -> ExitStatus:
+    files = list_files(work.rendering, hosts)
+    spared = work.loaded.inventory.names - files.keys()
+    difference = compare_tree(arguments.diff, files, spared)
+    differs = bool(difference.changes) or not difference.is_whole
+    output.publish(
+        Product(
+            "render",
+            "changes" if differs and not work.unseen else _result(work),
+            lambda palette: (
+                output.findings_text(told, palette) + write_tree_difference(difference, palette)
+            ),
+            lambda: {
+                "findings": findings_document(told, output.profile),
+                **tree_document(difference),
+            },
+            findings=told,
+        )
+    )
+    if arguments.detailed_exitcode and differs and not work.unseen:
+        return ExitStatus.CHANGES
+    return _status(work)
 
 
 def _show(host: str, item: Artifact, palette: Palette) -> str:
@@ -73,15 +117,3 @@ def _document(host: str, item: Artifact) -> dict[str, object]:
         "content": item.content,
         "origins": [str(origin) for origin in item.origins],
     }
-
-
-def _write_trees(work: Work, folder: Path) -> int:
-    count = 0
-    for host in work.fleet.hosts:
-        for item in work.rendering.of(host):
-            path = folder / host.name / item.path.lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(item.content)
-            path.chmod(item.mode)
-            count += 1
-    return count
