@@ -13,21 +13,33 @@ def render_binding(host_class: HostClass) -> Artifact | None:
     """Return the rules, None where nothing is assigned.
 
     Rules match by address and by id, so that a device that moved is left alone, and come before
-    80-drivers.rules, which loads the native driver. An override alone loses two races: a VFIO
-    driver that registered before finds no device any more, and a twin's event may have loaded the
-    native driver. So the native driver is unbound, and the device offered again.
+    80-drivers.rules, which loads the native driver. The first function whose event is processed
+    reserves every device, so that the native driver finds none of them free when it is loaded for a
+    twin. What is bound nevertheless, by a driver that is built in or came with an initramfs that
+    has no rules, is taken back at the device's own event, and the device offered again.
 
     Source:
         Linux, Documentation/ABI/testing/sysfs-bus-pci: driver_override, unbind, drivers_probe;
-        udev(7): ATTR, RUN; systemd, rules.d/80-drivers.rules.
+        udev(7): ATTR with [SUBSYSTEM/KERNEL], RUN, which waits until all rules are read; systemd,
+        rules.d/80-drivers.rules.
     """
     if not host_class.assignments:
         return None
-    text = HEADER + "".join(
-        line for assignment in host_class.assignments for line in _rules(host_class, assignment)
-    )
+    reservations = (_reservation(assignment) for assignment in host_class.assignments)
+    own = (line for item in host_class.assignments for line in _rules(host_class, item))
+    text = HEADER + "".join((*reservations, *own))
     origins = tuple(sorted({item.driver_origin for item in host_class.assignments}))
     return Artifact(PATH, ArtifactKind.BINDING, text, 0o644, origins)
+
+
+def _reservation(assignment: Assignment) -> str:
+    vendor, device = assignment.device.id.split(":")
+    place = f"[pci/{assignment.device.address}]"
+    return (
+        f'ACTION=="add", SUBSYSTEM=="pci", ATTR{{{place}vendor}}=="0x{vendor}", '
+        f'ATTR{{{place}device}}=="0x{device}", '
+        f'ATTR{{{place}driver_override}}="{assignment.driver.name}"\n'
+    )
 
 
 def _rules(host_class: HostClass, assignment: Assignment) -> Iterator[str]:

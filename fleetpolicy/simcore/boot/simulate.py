@@ -167,11 +167,12 @@ def _load_modules(kmod: Kmod, entries: tuple[tuple[str, Cause], ...]) -> None:
 
 def _coldplug(kmod: Kmod, rules: tuple[Rule | BadRule, ...], order: _Order) -> None:
     """Let udev process an add event of every function."""
-    functions: list[PciFunction] = list(kmod.machine.devices.values())
+    others = kmod.machine.devices
+    functions: list[PciFunction] = list(others.values())
     for function in reversed(functions) if order.backwards else functions:
         owner = kmod.machine.owners[function.address]
         override = kmod.machine.overrides.get(function.address)
-        event = Uevent(function, owner or "", override[0] if override else "")
+        event = Uevent(function, owner or "", override[0] if override else "", others)
         for effect, cause in process(event, rules):
             if isinstance(effect, LoadAlias):
                 kmod.load(effect.name, _seen(cause, function), Request(by_blacklist=True))

@@ -1,7 +1,7 @@
 """Let udev rules judge the uevent of one PCI function."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -13,6 +13,7 @@ from fleetpolicy.simcore.boot.udev import BadRule, Piece, Rule
 _OWN = {"KERNELS": "KERNEL", "SUBSYSTEMS": "SUBSYSTEM", "DRIVERS": "DRIVER", "ATTRS": "ATTR"}
 _DEVICES = "/sys/bus/pci/devices"
 _SUBSTITUTION = re.compile(r"%(?:(\w)(?:\{([^}]*)\})?|%)|\$(?:(\w+)(?:\{([^}]*)\})?|\$)")
+_OTHER = re.compile(r"\[pci/([0-9a-f:.]+)\](vendor|device|subsystem_\w+|class|modalias)")
 _LONG_FORM = {"k": "kernel", "s": "attr", "E": "env", "p": "devpath", "b": "id"}
 
 
@@ -28,11 +29,16 @@ Effect = tuple[LoadAlias | Action, Cause]
 
 @dataclass(slots=True)
 class Uevent:
-    """Hold what rules can see of a function while its event is processed."""
+    """Hold what rules can see of a function while its event is processed.
+
+    Args:
+        others: The functions of the host by address, which rules can name as [pci/ADDRESS].
+    """
 
     function: PciFunction
     driver: str
     override: str
+    others: Mapping[str, PciFunction] = field(default_factory=dict)
     action: str = "add"
     environment: dict[str, str] = field(default_factory=dict)
     run: list[tuple[Piece, Cause]] = field(default_factory=list)
@@ -60,16 +66,12 @@ class Uevent:
 
     def read_attribute(self, name: str) -> str | None:
         """Return the content of a sysfs attribute, None if it is not modelled or not there."""
-        function = self.function
-        return {
-            "vendor": f"0x{function.vendor}",
-            "device": f"0x{function.device}",
-            "subsystem_vendor": f"0x{function.subvendor}",
-            "subsystem_device": f"0x{function.subdevice}",
-            "class": f"0x{function.class_code}",
-            "modalias": function.modalias,
-            "driver_override": self.override or "(null)",
-        }.get(name)
+        other = _OTHER.fullmatch(name)
+        if other:
+            function = self.others.get(other[1])
+            return _identity(function).get(other[2]) if function else None
+        own = {"driver_override": self.override or "(null)"}
+        return (_identity(self.function) | own).get(name)
 
     def read(self, piece: Piece) -> str | None:
         """Return the value that a condition looks at."""
@@ -110,10 +112,23 @@ class Uevent:
         return _SUBSTITUTION.sub(replace, text)
 
 
+def _identity(function: PciFunction) -> dict[str, str]:
+    """Return the attributes that say what a function is."""
+    return {
+        "vendor": f"0x{function.vendor}",
+        "device": f"0x{function.device}",
+        "subsystem_vendor": f"0x{function.subvendor}",
+        "subsystem_device": f"0x{function.subdevice}",
+        "class": f"0x{function.class_code}",
+        "modalias": function.modalias,
+    }
+
+
 def is_modelled(piece: Piece) -> bool:
     """Tell whether the value that a condition looks at is known here."""
     if piece.key in {"ATTR", "ATTRS"}:
-        return "/" not in piece.attribute and "[" not in piece.attribute
+        is_plain = "/" not in piece.attribute and "[" not in piece.attribute
+        return is_plain or _OTHER.fullmatch(piece.attribute) is not None
     return piece.key in _OWN or piece.key in {
         *("ACTION", "SUBSYSTEM", "KERNEL", "DEVPATH", "DRIVER", "ENV", "TAG", "TAGS", "NAME"),
     }
@@ -189,7 +204,7 @@ def _assign(event: Uevent, piece: Piece, cause: Cause) -> Iterator[Effect]:
         case "ATTR":
             path = _attribute_path(event, piece.attribute)
             value = event.substitute(piece.value)
-            if piece.attribute == "driver_override":
+            if path == f"{_DEVICES}/{event.function.address}/driver_override":
                 event.override = value
             yield Write(path, value), cause
         case "RUN":

@@ -8,7 +8,7 @@ from benchmarks.generate import generate
 from fleetpolicy.compare import compare_facts
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.load import parse_record
-from fleetpolicy.model.record import HostRecord
+from fleetpolicy.model.record import HostRecord, PciDevice
 from fleetpolicy.report.factdiff import facts_difference_document, write_facts_difference
 
 Records = dict[str, dict[str, Any]]
@@ -66,7 +66,8 @@ def test_facts_difference_groups_hosts_by_path_and_values(records: Records) -> N
     before, after = parsed(records), parsed(changed(records))
     del before["kvm-00005"]
     del after["kvm-00000"]
-    device = json.dumps(records["kvm-00002"]["facts"]["devices"][7], sort_keys=True)
+    seen = PciDevice.model_validate(records["kvm-00002"]["facts"]["devices"][7])
+    device = json.dumps(seen.model_dump(by_alias=True, mode="json"), sort_keys=True)
 
     text = write_facts_difference(compare_facts(before, after))
 

@@ -121,7 +121,10 @@ def run() -> Run:
 def _rules(address: str, vendor: str, driver: str) -> str:
     """Return rules that reserve a function, and take it back from whoever was faster."""
     match = f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{address}", ATTR{{vendor}}=="0x{vendor}", '
+    place = f"[pci/{address}]"
     return (
+        f'ACTION=="add", SUBSYSTEM=="pci", ATTR{{{place}vendor}}=="0x{vendor}", '
+        f'ATTR{{{place}driver_override}}="{driver}"\n'
         f'{match}ATTR{{driver_override}}="{driver}", RUN{{builtin}}+="kmod load {driver}"\n'
         f'{match}DRIVER=="?*", DRIVER!="{driver}", ATTR{{driver/unbind}}="$kernel"\n'
         f'{match}ATTR{{[subsystem/pci]drivers_probe}}="$kernel"\n'

@@ -13,6 +13,10 @@ from fleetpolicy.model.record import HostRecordDocument
 Describe = Callable[..., InventoryHost]
 Look = Callable[[InventoryHost], HostRecordDocument]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+DROP_IN = """\
+add_drivers+=" nvgrace_gpu_vfio_pci vfio_pci "
+install_items+=" /etc/modprobe.d/fleetpolicy.conf /etc/udev/rules.d/70-fleetpolicy.rules "
+"""
 GPU, DATA_DISK, ROOT_DISK = "0009:01:00.0", "0004:01:00.0", "0002:01:00.0"
 
 
@@ -25,6 +29,10 @@ def deploy(host: InventoryHost, files: dict[str, str], run: Run) -> None:
     put(host, files)
     assert run(host, "update-grub").returncode == 0
     assert run(host, "update-initramfs", "-u", "-k", "all").returncode == 0
+
+
+def trace_of(host: InventoryHost) -> list[str]:
+    return Path(host.root, "var/log/boot-trace").read_text().splitlines()
 
 
 def why_it_does_not_boot(host: InventoryHost) -> str:
@@ -85,7 +93,11 @@ def test_boot_without_the_programs_that_carry_files_over_changes_little(
 ) -> None:
     host = make()
     rules = "etc/udev/rules.d/70-fleetpolicy.rules"
-    takes_nothing_back = "".join(policy_files[rules].splitlines(keepends=True)[::3])
+    takes_nothing_back = "".join(
+        line
+        for line in policy_files[rules].splitlines(keepends=True)
+        if "unbind" not in line and "drivers_probe" not in line
+    )
     put(host, {**policy_files, rules: takes_nothing_back})
 
     boot(host)
@@ -255,12 +267,36 @@ def test_boot_without_the_network_driver_leaves_no_default_route(
 def test_boot_leaves_every_step_and_its_cause_behind(make: Describe) -> None:
     host = make()
 
-    trace = Path(host.root, "var/log/boot-trace").read_text().splitlines()
-
-    assert trace[1] == (
+    assert trace_of(host)[1] == (
         "kernel: 0009:00:00.0: bound to pcieport: alias pci:v*d*sv*sd*bc06sc04i00* "
         "(kernel: built into 7.3.4-arm64)"
     )
+
+
+@pytest.mark.parametrize("dropped_in", [False, True])
+def test_boot_from_a_generic_image_of_dracut_needs_our_drop_in(
+    make: Describe,
+    look: Look,
+    run: Run,
+    policy_files: dict[str, str],
+    dropped_in: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    host = make(initramfs="dracut")
+    put(host, policy_files)
+    assert run(host, "update-grub").returncode == 0
+    if dropped_in:
+        Path(host.root, "etc/dracut.conf.d/fleetpolicy.conf").write_text(DROP_IN)
+    run(host, "dracut", "-f", "--regenerate-all")
+
+    boot(host)
+
+    bound = [line for line in trace_of(host) if f": {DATA_DISK}: bound to " in line]
+    owners = [line.split(": bound to ")[1].partition(":")[0] for line in bound]
+    assert owners == (["vfio-pci"] if dropped_in else ["nvme", "vfio-pci"])
+    image = look(host).state.initramfs
+    assert image
+    assert len(image.files) == (2 if dropped_in else 0)
+    assert {"nvme", "vfio_pci"} <= set(image.modules)
 
 
 def test_boot_switches_guests_off(make: Describe, run: Run, look: Look) -> None:

@@ -144,6 +144,28 @@ def test_files_bind_the_device_at_boot_and_leave_its_twin(
     assert trace.parameters["vfio_pci"] == {"disable_idle_d3": "Y"}
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_native_driver_that_a_twin_loads_gets_no_hold_of_the_device(
+    tmp_path: Path,
+    copied: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    files, _ = rendered(tmp_path, nvme_policy())
+    own = {path: {path: files[path].content} for path in (MODPROBE, MODULES, RULES)}
+    first = replace(TWIN, address="0002:01:00.0")
+    carried = frozenset({"nvme", "vfio_pci"})
+    image = Initramfs(own[MODPROBE], own[RULES], carried) if copied else None
+
+    trace = simulate_boot(
+        HostConfig(kernel(), "ro", own[MODPROBE], own[MODULES], own[RULES], image, (first, TAKEN))
+    )
+
+    held = [event.what for event in trace.events if event.subject == TAKEN.address]
+    assert trace.owners == {"0002:01:00.0": "nvme", "0003:01:00.0": "vfio-pci"}
+    assert [what for what in held if what.startswith("bound to")] == [
+        "bound to vfio-pci: driver_override=vfio-pci"
+    ]
+
+
 GPU = ("pci:v000010DEd00002342sv000010DEsd000016EBbc03sc02i00", "10de", "2342", "10de", "16eb",
        "030200")  # fmt: skip
 GPU_KERNEL = KernelBuild(

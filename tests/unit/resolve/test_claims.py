@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.resolve.conftest import PATTERN
+
 Make = Callable[..., Any]
 GPU, AUDIO, DISK, NIC = "0000:01:00.0", "0000:01:00.1", "0000:02:00.0", "0000:03:00.0"
 BY_ID = {"match": {"device": {"id": "10de:2342"}}}
@@ -153,6 +155,55 @@ def test_group_partner_is_taken_along_if_any_policy_of_the_group_says_so(
         (GPU, False),
         (AUDIO, True),
         (NIC, False),
+    ]
+
+
+@pytest.mark.parametrize("host_uses", [None, "0000:03:04.0"])
+def test_group_of_33_functions_is_taken_whole_or_not_at_all(
+    site: Make, device: Make, host_uses: str | None
+) -> None:
+    addresses = [f"0000:03:{number >> 3:02x}.{number & 7}" for number in range(33)]
+    devices = [
+        device(address, "15b3:101e", "020000", 3, usedBy=["ssh"] if address == host_uses else [])
+        for address in addresses
+    ]
+    policy = {"match": {"device": {"address": addresses[0]}}, "group": "take-all"}
+
+    made = site(policies={"p": policy}, change={"devices": devices})
+
+    if host_uses:
+        assert made.says() == [
+            (
+                f"p#spec.match.device: FP203 [n1 {addresses[0]}] {addresses[0]} shares IOMMU group "
+                f"3 with {host_uses}, which is the host's ssh -> leave the whole group to the "
+                "host, or move the host to another device"
+            )
+        ]
+    else:
+        taken = made.only_class().assignments
+        assert [item.device.address for item in taken] == addresses
+        assert [item.companion for item in taken] == [False] + [True] * 32
+
+
+def test_virtual_functions_get_the_driver_of_their_own_alias(site: Make, device: Make) -> None:
+    mlx5 = {"pattern": "vfio_pci:v000015B3d0000101Esv*sd*bc*sc*i*", "module": "mlx5_vfio_pci"}
+    change = {
+        "devices": [
+            device(NIC, "15b3:1021", "020000", 3, nativeDriver="mlx5_core", usedBy=["ssh"]),
+            device("0000:03:00.2", "15b3:101e", "020000", 4, nativeDriver="mlx5_core"),
+            device("0000:03:00.3", "15b3:101e", "020000", 5, nativeDriver="mlx5_core"),
+        ],
+        "modules": {"vfio_pci": "module", "mlx5_vfio_pci": "module"},
+        "vfioAliases": [{"pattern": PATTERN, "module": "vfio_pci"}, mlx5],
+    }
+    profile = {"module": "mlx5_vfio_pci", "driver": "mlx5_vfio_pci", "source": "the tests"}
+    policy = {"match": {"device": {"id": "15b3:101e"}}}
+
+    made = site(policies={"vf": policy}, change=change, drivers={"mlx5": profile})
+
+    assert [(item.device.address, item.driver.name) for item in made.only_class().assignments] == [
+        ("0000:03:00.2", "mlx5_vfio_pci"),
+        ("0000:03:00.3", "mlx5_vfio_pci"),
     ]
 
 
