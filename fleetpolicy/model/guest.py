@@ -215,6 +215,18 @@ class GuestSpec(Document):
     disks: tuple[GuestDisk, ...] = ()
     networks: tuple[GuestNetwork, ...] = ()
 
+    @property
+    def disk_order(self) -> tuple[int, ...]:
+        """The indices of the disks as libvirt keeps them: by bus, in the order of their first.
+
+        Source:
+            libvirt, src/conf/domain_conf.c: virDomainDiskInsert().
+        """
+        buses = list(dict.fromkeys(disk.bus for disk in self.disks))
+        return tuple(
+            sorted(range(len(self.disks)), key=lambda index: buses.index(self.disks[index].bus))
+        )
+
 
 class Guest(Document):
     """A guest, on the host that runs it."""

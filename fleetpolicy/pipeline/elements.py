@@ -1,6 +1,6 @@
 """Explain elements of domains: which line of policy, or which profile, caused each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -64,10 +64,10 @@ def find_elements(work: Work, host: FleetHost, name: str) -> tuple[Found, ...]:
             continue
         root = ET.fromstring(text)  # noqa: S314 rendered by us
         document = documents[guest_name]
-        brought = _count_brought(root, guest)
+        numbers = _own_numbers(root, guest)
         for path, element in _walk(root, ""):
             if _means(wanted, path):
-                origin = _origin(work, guest, document, _own_path(path, brought))
+                origin = _origin(work, guest, document, _own_path(path, numbers))
                 found.append(Found(f"{guest_name}: {path}: {_show(element)}", origin))
     return tuple(found)
 
@@ -82,20 +82,29 @@ def _walk(element: ET.Element, path: str) -> Iterator[tuple[str, ET.Element]]:
         yield from _walk(child, below)
 
 
-def _count_brought(root: ET.Element, guest: ResolvedGuest) -> dict[str, int]:
-    """Return how many disks and interfaces are the template's, which come before the guest's."""
-    own = {"disk": len(guest.spec.disks), "interface": len(guest.spec.networks)}
-    return {tag: len(root.findall(f"devices/{tag}")) - count for tag, count in own.items()}
+def _own_numbers(root: ET.Element, guest: ResolvedGuest) -> dict[str, list[int]]:
+    """Return the guest's number for each disk and interface of its domain, 0 for a template's.
+
+    libvirt's order of disks is not that of the policy; interfaces of a template come first.
+    """
+    sources = [disk.source for disk in guest.spec.disks]
+    disks = []
+    for disk in root.findall("devices/disk"):
+        source = disk.find("source")
+        path = source.get("file") or source.get("dev") if source is not None else None
+        disks.append(sources.index(path) + 1 if path in sources else 0)
+    own, every = len(guest.spec.networks), len(root.findall("devices/interface"))
+    return {"disk": disks, "interface": [0] * (every - own) + [*range(1, own + 1)]}
 
 
-def _own_path(path: str, brought: Mapping[str, int]) -> str:
+def _own_path(path: str, numbers: Mapping[str, Sequence[int]]) -> str:
     """Return a path with the number of the guest's own disk or interface, empty for others."""
     steps = path.split("/")
     for index, step in enumerate(steps):
         tag, _, number = step.rstrip("]").partition("[")
-        if brought.get(tag):
-            own = int(number) - brought[tag]
-            if own < 1:
+        if tag in numbers:
+            own = numbers[tag][int(number) - 1]
+            if not own:
                 return ""
             steps[index] = f"{tag}[{own}]"
     return "/".join(steps)

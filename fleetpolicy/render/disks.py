@@ -1,6 +1,6 @@
 """Render a guest's disks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fleetpolicy.model.guest import GuestDisk, GuestSpec
 from fleetpolicy.render.xml import Element, element
@@ -10,9 +10,10 @@ _NATIVE = {"none", "directsync"}
 
 
 def disk_elements(spec: GuestSpec, taken: frozenset[str] = frozenset()) -> Iterator[Element]:
-    """Yield the disks in the order of the policy, each with a name that is not taken."""
+    """Yield the disks by bus, each with a name that is not taken."""
     counts = dict.fromkeys(_PREFIXES.values(), 0)
-    for number, disk in enumerate(spec.disks):
+    for number in spec.disk_order:
+        disk = spec.disks[number]
         prefix = _PREFIXES[disk.bus]
         while f"{prefix}{_letters(counts[prefix])}" in taken:
             counts[prefix] += 1
@@ -59,3 +60,25 @@ def _letters(number: int) -> str:
         letters = chr(ord("a") + letter) + letters
         number -= 1
     return letters
+
+
+def sort_disks(devices: Iterable[Element]) -> Iterator[Element]:
+    """Yield devices, their disks in the order in which libvirt keeps them.
+
+    Source:
+        libvirt, src/conf/domain_conf.c: virDomainDiskInsert().
+    """
+    kept = tuple(devices)
+    disks = [(_bus(item), _name(item), item) for item in kept if item.tag == "disk"]
+    buses = list(dict.fromkeys(bus for bus, _, _ in disks))
+    ordered = iter(sorted(disks, key=lambda disk: (buses.index(disk[0]), len(disk[1]), disk[1])))
+    for item in kept:
+        yield next(ordered)[2] if item.tag == "disk" else item
+
+
+def _bus(disk: Element) -> str:
+    return (disk.find("target") or Element("target")).get("bus")
+
+
+def _name(disk: Element) -> str:
+    return (disk.find("target") or Element("target")).get("dev")

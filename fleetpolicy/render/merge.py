@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from fleetpolicy.model.fleet import ResolvedGuest
 from fleetpolicy.model.guest import GuestCpu, GuestFirmware
+from fleetpolicy.render.disks import sort_disks
 from fleetpolicy.render.template import QEMU_NAMESPACE
 from fleetpolicy.render.topology import Taken
 from fleetpolicy.render.xml import Element
@@ -129,7 +130,8 @@ def _devices(
 
 
 def _all_devices(guest: ResolvedGuest, ours: Element, theirs: Element) -> Element:
-    return theirs.with_children(_devices(guest, ours.children, theirs.children))
+    merged = _devices(guest, ours.children, theirs.children)
+    return theirs.with_children(sort_disks(merged))
 
 
 def _is_root(child: Element) -> bool:

@@ -38,6 +38,7 @@ def work(case: str, host: str) -> Work:
         ("guest-in-template", "gh-01", "disk/target", ["template: base.xml", "data.qcow2"]),
         ("guest-in-template", "gh-01", "emulatorpin", ['pinning: {emulator: "0-1"}']),
         ("guest-ampere", "n1-01", "appliance/disk[2]", ["/dev/vg0/appliance"]),
+        ("guest-ampere", "n1-01", "appliance/disk[3]", ["tools.raw"]),
         ("guest-ampere", "n1-01", "appliance/iothreads", ["ioThreads: 2"]),
         ("guest-ampere", "n1-01", "appliance/gic", ["gic: host"]),
         ("guest-gb200", "gh-01", "gb200-nested-01/iommu", ["genericInitiatorNodes: 8"]),

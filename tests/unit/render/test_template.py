@@ -370,3 +370,23 @@ def test_words_of_the_guest_win_over_those_of_the_template(tmp_path: Path) -> No
     assert root.find("cpu").get("migratable") == "off"  # type: ignore[union-attr]
     assert [item.text for item in root.findall("devices/emulator")] == ["/usr/bin/qemu"]
     assert len(root.findall("devices/controller[@type='scsi']")) == 1
+
+
+def test_disks_stand_in_the_order_in_which_libvirt_keeps_them(tmp_path: Path) -> None:
+    def disk(name: str, bus: str) -> str:
+        return f"<disk><source file='/{name}'/><target dev='{name}' bus='{bus}'/></disk>"
+
+    theirs = disk("vdb", "virtio") + disk("sda", "scsi") + disk("vda", "virtio")
+    own = '  disks: [{path: "/a"}, {path: "/b", bus: scsi}, {path: "/c"}]\n'
+    policy = nvme_policy().replace(
+        '  disks: [{path: "/var/lib/libvirt/images/a & b.qcow2", bootOrder: 1}]\n', own
+    )
+
+    text, findings = put(
+        tmp_path, f"<domain type='kvm'><devices>{theirs}</devices></domain>", policy
+    )
+
+    assert findings == []
+    root = ET.fromstring(text)  # noqa: S314 our own output
+    names = [item.get("dev") for item in root.findall("devices/disk/target")]
+    assert names == ["vda", "vdb", "vdc", "vdd", "sda", "sdb"]
