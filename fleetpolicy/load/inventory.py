@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from os.path import normpath
+from os.path import isdir, normpath
 from pathlib import Path
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Rule, Severity, Span, Subject
@@ -49,14 +49,16 @@ _FIXES = {
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """An inventory's path, as named and absolute."""
+    """An inventory's path, as named and absolute, and the folder that holds it."""
 
     named: Path
     path: Path
+    folder: Path
 
-    @property
-    def folder(self) -> Path:
-        return self.path if self.path.is_dir() else self.path.parent
+    @classmethod
+    def of(cls, named: Path) -> "_Source":
+        path = Path(normpath(named.absolute()))
+        return cls(named, path, path if isdir(path) else path.parent)  # noqa: PTH112 never raises
 
     @property
     def span(self) -> Span:
@@ -86,7 +88,7 @@ def load_inventory(source: Path, *, limit: str = "", patterns: Collection[str] =
     Raises:
         FleetPolicyError: The inventory or what it says of a host cannot be used.
     """
-    place = _Source(source, Path(normpath(source.absolute())))
+    place = _Source.of(source)
     _refuse_missing(place)
     ignored = tuple(place.path / name for name in _NO_INVENTORY)
     reading = read_inventory(
@@ -183,7 +185,7 @@ def _take_host(
     model, bad_model = variables.model(read.model)
     machine, bad_machine = variables.machine(read.machine)
     root, bad_root = variables.root(read.root, place.folder)
-    kept = str(place.folder / ".lab" / read.name)
+    kept = f"{place.folder}/.lab/{read.name}"
     if variables.is_given(read.model):
         root = root or kept
         if variables.is_given(read.machine):

@@ -17,11 +17,12 @@ from fleetpolicy.pipeline.line_rules import LINE_TOO_LONG
 
 def find_long_lines(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator[Diagnostic]:
     """Find command lines that are too long once our words stand beside everybody else's."""
+    asked = [asked_words(host_class) for host_class in fleet.classes]
     for host in fleet.hosts:
-        host_class, record = fleet.class_of(host), records[host.name]
-        words = asked_words(host_class)
+        words = asked[host.index]
         if not words:
             continue
+        host_class, record = fleet.class_of(host), records[host.name]
         state = record.state
         standing = state.next_command_line
         before = standing if standing is not None else state.command_line
