@@ -10,6 +10,7 @@ from fleetpolicy.model.scalars import (
     HostPattern,
     KernelParameter,
     KernelValue,
+    KernelValues,
     Label,
     ModuleName,
     ModuleParameter,
@@ -62,9 +63,10 @@ class MemoryMapping(Document):
 class KernelSettings(Document):
     """Set words of the kernel command line."""
 
-    parameters: dict[KernelParameter, KernelValue] = Field(
+    parameters: dict[KernelParameter, KernelValues] = Field(
         default_factory=dict,
-        description="Parameter to value; an empty value renders the bare word.",
+        description="Parameter to value, or to the values of one that may stand several times; an "
+        "empty value renders the bare word.",
     )
 
 

@@ -63,6 +63,10 @@ def _day(value: str) -> str:
     return value
 
 
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
 def _some(items: tuple[Any, ...]) -> tuple[Any, ...]:
     if not items:
         raise ValueError("write at least one")
@@ -118,6 +122,11 @@ MacAddress = Annotated[
 ]
 KernelParameter = Annotated[str, _spelt(r"^[A-Za-z][A-Za-z0-9_.-]{0,127}\Z"), _TEXT]
 KernelValue = Annotated[str, _spelt(rf"^{_WORD}{{0,512}}\Z"), _TEXT]
+KernelValues = Annotated[
+    tuple[KernelValue, ...],
+    BeforeValidator(_listed, json_schema_input_type=KernelValue | tuple[KernelValue, ...]),
+    SOME,
+]
 KernelToken = Annotated[
     str, _spelt(rf"^[A-Za-z][A-Za-z0-9_.-]{{0,127}}(={_WORD}{{0,512}})?\Z"), _TEXT
 ]

@@ -34,11 +34,11 @@ from fleetpolicy.resolve.optout import choose_opt_out, with_opt_out
 from fleetpolicy.resolve.rules import UNMATCHED_POLICY
 from fleetpolicy.resolve.settings import (
     collect_module_settings,
-    collect_settings,
     with_withheld,
 )
 from fleetpolicy.resolve.signing import find_unsigned
 from fleetpolicy.resolve.situation import Situation
+from fleetpolicy.resolve.words import collect_settings
 
 
 def resolve(

@@ -7,6 +7,7 @@ from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.policy import FleetPolicy, MappingMode, OnUnsupported, Override
 from fleetpolicy.model.policyset import Located
 from fleetpolicy.model.scalars import canonical_module
+from fleetpolicy.simcore.boot.cmdline import canonical
 
 Path = tuple[str | int, ...]
 
@@ -78,7 +79,7 @@ def choose_defaults(fleet: Located[FleetPolicy], indices: tuple[int, ...]) -> De
     )
 
 
-_Layer = tuple[Path, Mapping[str, str], Mapping[str, Mapping[str, str]]]
+_Layer = tuple[Path, Mapping[str, tuple[str, ...]], Mapping[str, Mapping[str, str]]]
 
 
 def _opt_out(
@@ -100,11 +101,15 @@ def _merge_parameters(layers: list[_Layer]) -> tuple[DefaultParameter, ...]:
     Source:
         Linux kernel/params.c, parameq(): dash and underscore are one character.
     """
-    found: dict[str, DefaultParameter] = {}
+    found: dict[str, tuple[DefaultParameter, ...]] = {}
     for where, parameters, _ in layers:
-        own = _parameters((*where, "kernel", "parameters"), parameters)
-        found |= {item.name.replace("-", "_"): item for item in own}
-    return tuple(found.values())
+        for name, values in parameters.items():
+            path = (*where, "kernel", "parameters", name)
+            found[canonical(name)] = tuple(
+                DefaultParameter(name, value, path if len(values) == 1 else (*path, number))
+                for number, value in enumerate(values)
+            )
+    return tuple(item for items in found.values() for item in items)
 
 
 def _merge_modules(layers: list[_Layer]) -> tuple[DefaultModule, ...]:

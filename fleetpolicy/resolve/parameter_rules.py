@@ -112,3 +112,13 @@ NO_SUCH_HUGEPAGES = Rule(
     rejected="spec:  # arm64 with pages of 4 KiB\n  kernel: {parameters: {hugepagesz: 512M}}",
     accepted="spec:  # every kernel has these\n  kernel: {parameters: {hugepagesz: 2M}}",
 )
+TOO_MANY_VALUES = Rule(
+    "FP238",
+    "too-many-values-of-parameter",
+    Severity.ERROR,
+    "A parameter takes several values if each of its words counts; hugepages takes one for each "
+    "hugepagesz, behind which it is written.",
+    "Linux, Documentation/admin-guide/kernel-parameters.txt; admin-guide/mm/hugetlbpage.rst",
+    rejected="spec:\n  kernel: {parameters: {hugepagesz: [1G, 2M], hugepages: ['4', '8', '16']}}",
+    accepted="spec:\n  kernel: {parameters: {hugepagesz: [1G, 2M], hugepages: ['4', '512']}}",
+)

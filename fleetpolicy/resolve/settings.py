@@ -1,25 +1,21 @@
-"""Collect the words of the kernel command line and the module parameters of a host."""
+"""Collect the module parameters of a host."""
 
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from fleetpolicy.diagnostics import Diagnostic
-from fleetpolicy.model.commandline import FOLLOWS
-from fleetpolicy.model.fleet import Assignment, ModuleSetting, OptOut, Setting
+from fleetpolicy.model.fleet import Assignment, ModuleSetting
 from fleetpolicy.model.profiles import DriverProfileSpec
 from fleetpolicy.model.scalars import canonical_module
-from fleetpolicy.resolve.defaults import DefaultModule, DefaultParameter, spell_path
+from fleetpolicy.resolve.defaults import DefaultModule, DefaultParameter
 from fleetpolicy.resolve.kernel_rules import (
     CONFLICTING_PARAMETER,
     UNKNOWN_MODULE,
     UNKNOWN_PARAMETER,
 )
 from fleetpolicy.resolve.module_rules import PARAMETER_NOT_IN_KERNEL
-from fleetpolicy.resolve.parameter_rules import SET_TWICE
-from fleetpolicy.resolve.parameters import check_parameter
 from fleetpolicy.resolve.situation import Situation
-from fleetpolicy.simcore.boot.cmdline import canonical
 
 _FORMS = {
     "bool": (re.compile(r"[01NYny]"), "a boolean", 'write "Y" or "N"'),
@@ -37,87 +33,6 @@ _KINDS = {
     **dict.fromkeys(("charp", "string"), "string"),
     **dict.fromkeys(("bool", "invbool"), "bool"),
 }
-
-
-def collect_settings(
-    situation: Situation, opt_out: OptOut | None
-) -> tuple[tuple[Setting, ...], tuple[Diagnostic, ...]]:
-    """Return the command line's words, the opt-out's last, and what is wrong with them."""
-    settings = _settings(situation)
-    unknown = tuple(_check_words(situation))
-    where = {item.name: item.path[:-1] for item in situation.defaults.parameters}
-    if opt_out is None or not opt_out.is_on_command_line:
-        return settings, unknown
-    name, _, value = opt_out.detail.partition("=")
-    findings = tuple(
-        situation.find(
-            CONFLICTING_PARAMETER,
-            setting.origin,
-            why=f"{setting.token} here; the opt-out at {opt_out.origin} needs {opt_out.detail}",
-            fix=f"remove {setting.name} from {spell_path(where[setting.name])}",
-        )
-        for setting in settings
-        if _is_same(setting.name, name) and setting.value != value
-    )
-    kept = (setting for setting in settings if not _is_same(setting.name, name))
-    return (*kept, Setting(name, value, opt_out.origin)), (*unknown, *findings)
-
-
-def _settings(situation: Situation) -> tuple[Setting, ...]:
-    """Return the words that the defaults ask for, each with what it is about."""
-    known = situation.policy.parameters
-    settings: list[Setting] = []
-    last: dict[str, str] = {}
-    for item in situation.defaults.parameters:
-        name = canonical(item.name)
-        entry = known.get(name)
-        settings.append(
-            Setting(
-                item.name,
-                item.value,
-                situation.policy.fleet.span_of(item.path),
-                is_repeatable=entry is not None and entry.repeatable,
-                led_by=last.get(FOLLOWS.get(name, ""), ""),
-            )
-        )
-        last[name] = item.value
-    return tuple(settings)
-
-
-def _check_words(situation: Situation) -> Iterator[Diagnostic]:
-    """Find words that the kernel, or the module that they are for, would not take."""
-    for item in situation.defaults.parameters:
-        module, _, parameter = item.name.partition(".")
-        located = situation.policy.drivers.get(canonical_module(module)) if parameter else None
-        if located is None:
-            yield from check_parameter(situation, item)
-        else:
-            own = DefaultParameter(canonical(parameter), item.value, item.path)
-            yield from _check_parameters(situation, located.model.spec, [own])
-            yield from _check_other_value(situation, canonical_module(module), own)
-
-
-def _check_other_value(
-    situation: Situation, module: str, word: DefaultParameter
-) -> Iterator[Diagnostic]:
-    """Find a parameter that has another value for modprobe.d than on the command line."""
-    fleet = situation.policy.fleet
-    for item in situation.defaults.modules:
-        for parameter in item.parameters:
-            is_same = canonical_module(item.written) == module and parameter.name == word.name
-            if is_same and parameter.value != word.value:
-                yield situation.find(
-                    SET_TWICE,
-                    fleet.span_of(word.path),
-                    why=f"{module}.{word.name} is {word.value or 'without a value'} here and "
-                    f"{parameter.value} at {fleet.span_of(parameter.path)}",
-                    fix=f"remove it from {spell_path(word.path[:-1])}",
-                )
-
-
-def _is_same(name: str, other: str) -> bool:
-    """Tell whether the kernel takes two parameters for one: dash and underscore are alike."""
-    return canonical(name) == canonical(other)
 
 
 def with_withheld(
@@ -162,7 +77,7 @@ def collect_module_settings(
         if located is None or module not in situation.facts.modules:
             findings.append(_find_module(situation, item, module))
             continue
-        findings += _check_parameters(situation, located.model.spec, item.parameters)
+        findings += check_module_parameters(situation, located.model.spec, item.parameters)
         settings += (
             ModuleSetting(module, parameter.name, parameter.value, fleet.span_of(parameter.path))
             for parameter in item.parameters
@@ -184,9 +99,10 @@ def _find_module(situation: Situation, item: DefaultModule, module: str) -> Diag
     )
 
 
-def _check_parameters(
+def check_module_parameters(
     situation: Situation, spec: DriverProfileSpec, parameters: Iterable[DefaultParameter]
 ) -> Iterator[Diagnostic]:
+    """Find parameters that a module does not take, or not with such a value."""
     for item in parameters:
         parameter, value = item.name, item.value
         kind = spec.parameters.get(parameter)

@@ -318,12 +318,13 @@ def test_kernel_value_with_shell_or_xml_characters_is_refused(tmp_path: Path, te
 
 
 def test_kernel_values_that_look_like_truth_or_numbers_stay_words(tmp_path: Path) -> None:
-    words = "{a: on, b: off, c: 010, d: 6.10, e: '', f: 0x10}"
-    write(tmp_path, FLEET.replace("{}", f"{{kernel: {{parameters: {words}}}}}"))
+    written = "{a: on, b: off, c: 010, d: 6.10, e: '', f: 0x10}"
+    write(tmp_path, FLEET.replace("{}", f"{{kernel: {{parameters: {written}}}}}"))
 
     parameters = load(tmp_path).fleet.model.spec.kernel.parameters
 
-    assert parameters == {"a": "on", "b": "off", "c": "010", "d": "6.10", "e": "", "f": "0x10"}
+    words = {"a": "on", "b": "off", "c": "010", "d": "6.10", "e": "", "f": "0x10"}
+    assert parameters == {name: (word,) for name, word in words.items()}
 
 
 def test_keys_for_notes_are_ignored_at_every_level(tmp_path: Path) -> None:

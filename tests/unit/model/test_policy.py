@@ -52,7 +52,7 @@ def test_fleet_policy_reads_what_the_language_page_shows() -> None:
     found = FleetPolicy.model_validate(tree("FleetPolicy", spec)).spec
 
     assert found.memory_mapping.global_opt_out is True
-    assert found.kernel.parameters == {"iommu.passthrough": "0"}
+    assert found.kernel.parameters == {"iommu.passthrough": ("0",)}
     assert found.modules == {"vfio-pci": {"disable_idle_d3": "1"}}
 
 

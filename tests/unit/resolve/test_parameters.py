@@ -221,3 +221,59 @@ def test_blacklist_with_a_module_that_the_host_needs_is_fp236(
         ),
         f"{start}nvme out, which drives 0000:02:00.0, root disk -> take nvme off the list",
     ]
+
+
+def test_several_values_stand_in_order_and_hugepages_behind_their_sizes(site: Make) -> None:
+    parameters = {
+        "hugepages": ["4", "0:512,1:512"],
+        "console": ["tty0", "ttyAMA0"],
+        "hugepagesz": ["1G", "2M"],
+        "default_hugepagesz": "2M",
+    }
+
+    found = site(fleet={"kernel": {"parameters": parameters}}).only_class().settings
+
+    assert [(item.token, item.led_by) for item in found] == [
+        ("console=tty0", ""),
+        ("console=ttyAMA0", ""),
+        ("hugepagesz=1G", ""),
+        ("hugepages=4", "1G"),
+        ("hugepagesz=2M", ""),
+        ("hugepages=0:512,1:512", "2M"),
+        ("default_hugepagesz=2M", ""),
+    ]
+    assert [str(item.origin).removeprefix("fleet#spec.kernel.parameters.") for item in found] == [
+        *("console.0", "console.1", "hugepagesz.0", "hugepages.0", "hugepagesz.1", "hugepages.1"),
+        "default_hugepagesz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name", "why", "fix"),
+    [
+        (
+            {"iommu.strict": ["0", "1"]},
+            "iommu.strict",
+            "iommu.strict has 2 values, and the kernel keeps the last one",
+            "write the one that is meant",
+        ),
+        (
+            {"hugepagesz": ["1G", "2M"], "hugepages": ["1", "2", "3"]},
+            "hugepages",
+            "hugepages has 3 values, hugepagesz has 2",
+            "give one value for each hugepagesz",
+        ),
+        (
+            {"hugepages": ["1", "2"]},
+            "hugepages",
+            "hugepages has 2 values, hugepagesz has 0",
+            "give one value for each hugepagesz",
+        ),
+    ],
+)
+def test_values_of_which_one_would_count_are_fp238(
+    site: Make, parameters: dict[str, Any], name: str, why: str, fix: str
+) -> None:
+    assert site(fleet={"kernel": {"parameters": parameters}}).says() == [
+        f"fleet#spec.kernel.parameters.{name}.1: FP238 [n1] {why} -> {fix}"
+    ]
