@@ -63,17 +63,18 @@ class _Admission:
 
     def _judge(self, domain: Artifact, version: int, subject: Subject) -> Iterator[Diagnostic]:
         chosen = choose(self._sets, version)
-        faults = self._grammar_of(chosen).faults(domain.content)
-        if not faults and chosen.proves_good(version):
+        grammar = self._grammar_of(chosen)
+        is_admitted = grammar.admits(domain.content)
+        if is_admitted and chosen.proves_good(version):
             return
-        if faults and chosen.proves_bad(version):
-            for fault in faults:
+        if not is_admitted and chosen.proves_bad(version):
+            for fault in grammar.faults(domain.content):
                 yield _refuse(domain, chosen, fault, subject)
             return
         yield NOT_JUDGED.at(
             domain.origins[0],
             why=f"guest {domain.name} is for libvirt {spell(version)}, and {chosen} are "
-            + ("older and do not know all of it" if faults else "newer and may know more"),
+            + ("newer and may know more" if is_admitted else "older and do not know all of it"),
             fix=f"install the schemas of libvirt {spell(version)} here, {_ELSEWHERE}",
             subject=subject,
         )

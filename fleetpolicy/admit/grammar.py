@@ -63,6 +63,10 @@ class Grammar:
                 "copy the whole folder of a release: its files include each other",
             ) from error
 
+    def admits(self, domain: str) -> bool:
+        """Tell whether a domain, well-formed, is admitted."""
+        return bool(self._judge.validate(self._read(domain)))
+
     def faults(self, domain: str) -> tuple[Fault, ...]:
         """Return what is not admitted, in the order of the text.
 
@@ -72,11 +76,14 @@ class Grammar:
         Args:
             domain: Well-formed.
         """
-        parser = self._etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-        root = self._etree.fromstring(domain.encode(), parser)
+        root = self._read(domain)
         if self._judge.validate(root):
             return ()
         return tuple(sorted(self._blame(root, root, ""), key=lambda fault: fault.line))
+
+    def _read(self, domain: str) -> Any:
+        parser = self._etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+        return self._etree.fromstring(domain.encode(), parser)
 
     def _blame(self, root: Any, item: Any, path: str) -> Iterator[Fault]:
         """Yield what is wrong within an element that is at fault."""
