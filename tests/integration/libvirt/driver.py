@@ -85,7 +85,8 @@ def run_in_room(stack: Stack, work: Path, *command: str | Path) -> str:
         work: A folder, seen as /mnt there.
         command: Started with the machine's own files, not the stack's.
     """
-    room: list[str | Path] = [needs("unshare"), "--mount", "--net", ROOM, stack.root, work]
+    apart = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+    room: list[str | Path] = [needs("unshare"), *apart, ROOM, stack.root, work]
     if os.geteuid() != 0:
         pytest.skip("mounts in a namespace of one's own need root")
     done = subprocess.run([*room, *command], capture_output=True, text=True, check=False)

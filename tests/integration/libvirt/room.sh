@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run a command where libvirt's QEMU driver finds VFIO, an IOMMU group, huge pages and a bridge, in
 # namespaces of its own: the machine's network, devices and files stay as they are. To be run by
-# unshare --mount --net, as root.
+# unshare --mount --net --pid --fork --mount-proc, as root.
 # usage: room.sh ROOT WORK COMMAND...
 #   ROOT   / or a folder with an unpacked system, in which /mnt becomes WORK
 set -eu
@@ -43,4 +43,5 @@ printf 'root:x:0:\nlibvirt-qemu:x:64055:\n' >"$work/group"
 mount --bind "$work/passwd" "$root/etc/passwd"
 mount --bind "$work/group" "$root/etc/group"
 
-exec "$@"
+# Not by exec: this shell reaps the orphans of the namespace, which libvirt waits for to be gone.
+"$@"

@@ -18,6 +18,7 @@ DRIVER = "libvirt/connection-driver/libvirt_driver_qemu.so"
 PACKAGES = (
     "libvirt-clients",
     "libvirt-daemon",
+    "libvirt-daemon-driver-nodedev",
     "libvirt-daemon-driver-qemu",
     "qemu-system-arm",
     "qemu-efi-aarch64",
@@ -25,7 +26,7 @@ PACKAGES = (
     "ovmf",
     "coreutils",
 )
-_MOUNT_POINTS = ("dev", "etc", "mnt", "proc", "run", "sys", "tmp")
+_MOUNT_POINTS = ("dev", "etc", "lib/modules", "mnt", "proc", "run", "sys", "tmp")
 _UNREAD = ("doc", "info", "locale", "man")
 
 
@@ -76,11 +77,13 @@ def _unpacked(*suites: str) -> Stack:
         for name in _UNREAD:
             remove(folder / "usr" / "share" / name)
         for name in _MOUNT_POINTS:
-            (folder / name).mkdir(exist_ok=True)
+            (folder / name).mkdir(parents=True, exist_ok=True)
         for name in ("passwd", "group"):
             (folder / "etc" / name).touch()
+        remove(folder / "var" / "run")
+        (folder / "var" / "run").symlink_to("/run")
 
-    return _describe(cached("stacks", digest_of(packages, "1"), make))
+    return _describe(cached("stacks", digest_of(packages, "3"), make))
 
 
 STACKS: dict[str, Callable[[], Stack]] = {
