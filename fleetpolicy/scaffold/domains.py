@@ -7,18 +7,25 @@ from xml.etree import ElementTree as ET
 
 from fleetpolicy.model.difference import carries_our_metadata
 from fleetpolicy.model.record import HostRecord
-from fleetpolicy.scaffold.wording import quoted
+from fleetpolicy.scaffold.processors import write_processors
+from fleetpolicy.scaffold.wording import quoted, size_of
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
+_MAC = re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")
+_SERIAL = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_BUSES = ("virtio", "scsi", "sata")
+_CACHES = ("writeback", "writethrough", "directsync", "unsafe")
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]{1,1000}")
 _TOLD = frozenset(
     (
         "clock",
         "cpu",
+        "cputune",
         "currentMemory",
         "devices",
         "features",
+        "iothreads",
         "memory",
         "memoryBacking",
         "metadata",
@@ -45,12 +52,10 @@ _TOLD_DEVICES = frozenset(
         "hostdev",
         "interface",
         "memballoon",
+        "rng",
         "serial",
     )
 )
-_UNITS = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "": 1 << 10, "MiB": 1 << 20}
-_UNITS |= {"M": 1 << 20, "GiB": 1 << 30, "G": 1 << 30, "TiB": 1 << 40, "T": 1 << 40}
-_SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def read_guest(record: HostRecord, name: str) -> FirstGuest | str:
         return f"what libvirt keeps is not XML: {error}"
     if not _NAME.fullmatch(name):
         return "its name is no name of the language: lower-case letters, digits, dots and dashes"
-    memory = _size(domain.find("memory"))
+    memory = size_of(domain.find("memory"))
     vcpus = (domain.findtext("vcpu") or "").strip()
     if not memory or not vcpus.isdecimal():
         return "its memory or its number of vCPUs cannot be read"
@@ -94,6 +99,8 @@ def read_guest(record: HostRecord, name: str) -> FirstGuest | str:
         f"  vcpus: {int(vcpus)}",
         f"  memory: {memory}",
         *_backing(domain, left_out),
+        *write_processors(domain, int(vcpus), left_out),
+        *_rng(domain, left_out),
         *_section("devices", _hostdevs(domain, record, left_out)),
         *_section("disks", _disks(domain, left_out)),
         *_section("networks", _networks(domain, left_out)),
@@ -109,22 +116,9 @@ def _title(domain: ET.Element) -> Iterator[str]:
         yield f"  title: {quoted(title)}"
 
 
-def _size(element: ET.Element | None, attribute: str = "") -> str:
-    """Return a size in the largest unit that divides it, empty where there is none."""
-    if element is None:
-        return ""
-    number = (element.get(attribute) if attribute else element.text) or ""
-    factor = _UNITS.get(element.get("unit", ""))
-    if not number.strip().isdecimal() or not factor:
-        return ""
-    total = int(number) * factor
-    unit = next(((name, size) for name, size in _SIZES if total and total % size == 0), None)
-    return f"{total // unit[1]}{unit[0]}" if unit else ""
-
-
 def _backing(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
     pages = domain.findall("memoryBacking/hugepages/page")
-    size = _size(pages[0], "size") if len(pages) == 1 else ""
+    size = size_of(pages[0], "size") if len(pages) == 1 else ""
     if size:
         yield f"  hugepages: {size}"
     elif domain.find("memoryBacking/hugepages") is not None:
@@ -132,7 +126,7 @@ def _backing(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
     node = domain.find("numatune/memory")
     if node is not None and node.get("mode") == "strict" and node.get("nodeset", "").isdecimal():
         yield f"  numaNode: {int(node.get('nodeset', ''))}"
-    elif node is not None:
+    elif node is not None and domain.find("numatune/memnode") is None:
         left_out.append("numatune")
 
 
@@ -174,15 +168,51 @@ def _boot_order(element: ET.Element) -> str:
 def _disks(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
     for disk in domain.findall("devices/disk"):
         source, driver = disk.find("source"), disk.find("driver")
-        path = source.get("file", "") if source is not None else ""
+        key, path = _place(source)
         form = driver.get("type", "raw") if driver is not None else "raw"
         kind = disk.get("device", "disk")
         if kind != "disk" or form not in {"qcow2", "raw"} or not _PATH.fullmatch(path):
             target = disk.find("target")
             left_out.append(f"the {kind} {target.get('dev') if target is not None else path}")
             continue
-        parts = [f"path: {quoted(path)}", f"format: {form}", _boot_order(disk)]
+        parts = [f"{key}: {quoted(path)}", f"format: {form}", *_disk_words(disk, left_out)]
         yield f"{{{', '.join(part for part in parts if part)}}}"
+
+
+def _place(source: ET.Element | None) -> tuple[str, str]:
+    if source is None:
+        return "path", ""
+    return (
+        ("device", source.get("dev", "")) if source.get("dev") else ("path", source.get("file", ""))
+    )
+
+
+def _disk_words(disk: ET.Element, left_out: list[str]) -> Iterator[str]:
+    """Yield what of a disk is not as the language has it by default."""
+    target, driver = disk.find("target"), disk.find("driver")
+    name = target.get("dev") if target is not None else ""
+    bus = target.get("bus", "virtio") if target is not None else "virtio"
+    cache = driver.get("cache", "none") if driver is not None else "none"
+    serial = (disk.findtext("serial") or "").strip()
+    if bus in _BUSES:
+        yield f"bus: {bus}" if bus != "virtio" else ""
+    else:
+        left_out.append(f"the bus {bus} of {name}")
+    if cache in _CACHES:
+        yield f"cache: {cache}"
+    if _SERIAL.fullmatch(serial):
+        yield f"serial: {quoted(serial)}"
+    if disk.find("readonly") is not None:
+        yield "readOnly: true"
+    yield _boot_order(disk)
+
+
+def _rng(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
+    for rng in domain.findall("devices/rng"):
+        if rng.get("model") == "virtio" and rng.findtext("backend") == "/dev/urandom":
+            yield "  rng: true"
+        else:
+            left_out.append("rng")
 
 
 def _networks(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
@@ -190,9 +220,22 @@ def _networks(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
         kind, source = interface.get("type", ""), interface.find("source")
         name = source.get(kind, "") if source is not None else ""
         if kind in {"bridge", "network"} and _NAME.fullmatch(name):
-            yield f"{{{kind}: {quoted(name)}}}"
+            words = (f"{kind}: {quoted(name)}", *_interface_words(interface, left_out))
+            yield f"{{{', '.join(words)}}}"
         else:
             left_out.append(f"the {kind} interface {name}".strip())
+
+
+def _interface_words(interface: ET.Element, left_out: list[str]) -> Iterator[str]:
+    model, mac = interface.find("model"), interface.find("mac")
+    kind = model.get("type", "virtio") if model is not None else "virtio"
+    if kind == "e1000e":
+        yield "model: e1000e"
+    elif kind != "virtio":
+        left_out.append(f"the model {kind} of an interface")
+    address = mac.get("address", "") if mac is not None else ""
+    if _MAC.fullmatch(address):
+        yield f"mac: {quoted(address)}"
 
 
 def _untold(domain: ET.Element) -> Iterator[str]:

@@ -31,8 +31,7 @@ policies below bind by address and id
 # - iommu.passthrough=1 on the command line of n1-02: not the same, and once, on every host
 # - vfio_pci.ids=144d:a80a on n1-01: the policies below bind by address and id
 # - vfio_pci.nointxmask=Y on n1-01: it is not the same on every host
-# - of domain shop of n1-01: the usb hostdev, the cdrom sda, the direct interface, iothreads, \
-graphics
+# - of domain shop of n1-01: the usb hostdev, the cdrom sda, the direct interface, graphics
 # - domain shop of n1-01: somebody else defined it, see its comment
 # - domain Shop of n1-02: its name is no name of the language: lower-case letters, digits, dots \
 and dashes
@@ -70,6 +69,7 @@ spec:
 #   host: "n1-01"
 #   vcpus: 2
 #   memory: 4GiB
+#   ioThreads: 1
 #   devices:
 #     - device: {address: "0001:01:00.0", id: "144d:a80a"}
 #       bootOrder: 2
