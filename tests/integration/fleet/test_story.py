@@ -130,7 +130,7 @@ def test_saved_plan_is_applied_exactly_and_to_its_hosts_alone(fleet: Path, run: 
 
     assert status == 0
     assert text == (
-        "  old-01  changed, 2 changed, rebooted\n  old-01  ok  10 of 10 checks passed\nverified\n"
+        "  old-01  changed, 2 changed, rebooted\n  old-01  ok  11 of 11 checks passed\nverified\n"
     )
     assert "iommu.strict=0" in words_of(root_of(fleet, "old-01"))
     assert "iommu.strict=1" in words_of(root_of(fleet, "gh-01"))
@@ -230,7 +230,7 @@ def test_other_era_is_drift_of_meaning_and_not_verified(run: Run) -> None:
     ) in text
     status, text = run("verify", "--no-checks", "--limit", "gh-01,n1-01")
     assert status == 4
-    assert "  gh-01  FAILED  8 of 10 checks passed\n  n1-01  ok  10 of 10 checks passed\n" in text
+    assert "  gh-01  FAILED  9 of 11 checks passed\n  n1-01  ok  11 of 11 checks passed\n" in text
     assert text.endswith("NOT verified\n")
 
 
