@@ -6,6 +6,7 @@ help:
 	@echo 'make demo      set up, then policy to verified fleet on simulated hosts'
 	@echo 'make test      set up, then all tests and linters'
 	@echo 'make test-consumers   ask newer libvirts and QEMUs as well, which are fetched'
+	@echo 'make test-lab  real arm64 kernels under QEMU, beside the simulation; half an hour'
 	@echo 'make setup     set up only'
 	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts, and the core'
 	@echo 'make benchmark-peers   measure validate beside other validators (PEER_OPTIONS="--rounds 1")'
@@ -28,6 +29,9 @@ test-consumers: setup
 	-@scripts/consumers
 	@FLEETPOLICY_STACKS=all $(PYTHON_BIN) -m pytest tests/integration/consumers tests/integration/libvirt
 
+test-lab: setup
+	@$(PYTHON_BIN) -m pytest --lab tests/lab
+
 golden: setup
 	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py tests/unit/compare/test_radius.py tests/unit/render/test_domain.py
 
@@ -46,4 +50,4 @@ fuzz: setup
 clean:
 	rm -rf .venv .cache .lab inventories/*/.lab build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo test test-consumers golden benchmark benchmark-peers fuzz clean
+.PHONY: help setup demo test test-consumers test-lab golden benchmark benchmark-peers fuzz clean

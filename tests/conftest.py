@@ -12,6 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write golden outputs anew; read the diff"
     )
+    parser.addoption("--lab", action="store_true", help="run real kernels under QEMU: tests/lab")
 
 
 @pytest.fixture

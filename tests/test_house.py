@@ -140,7 +140,7 @@ def test_files_that_import_ansible_are_under_the_gpl() -> None:
         path
         for path in PROGRAMS
         if re.search(
-            r"^\s*(from|import) ansible(?!_runner)(?!\.module_utils\.fleetpolicy_agent)",
+            r"^\s*(from|import) ansible(?!_runner)(?!\.module_utils\.fleetpolicy_(?:agent|probe))",
             path.read_text(),
             re.MULTILINE,
         )

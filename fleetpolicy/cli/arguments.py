@@ -7,6 +7,7 @@ from typing import Any
 
 from fleetpolicy import __version__
 from fleetpolicy.cli.formats import FORMATS
+from fleetpolicy.cli.lab_arguments import lab_flags, measure_flags
 from fleetpolicy.cli.parser import Parser
 
 _EPILOG = """exit codes: 0 done, 1 bug, 2 changes or drift (with --detailed-exitcode), 3 invalid,
@@ -20,14 +21,20 @@ def parse(words: Sequence[str]) -> Namespace:
     Raises:
         SystemExit: Help was asked for, or the usage is wrong.
     """
-    if words and words[0] in _VERBS:
-        text, module, function, *adders = _VERBS[words[0]]
-        verb = Parser(prog=f"fleetpolicy {words[0]}", description=text, allow_abbrev=False)
-        verb.set_defaults(verb=words[0], module=module, function=function)
-        for adder in (*adders, _output_flags):
-            adder(verb)
-        return verb.parse_intermixed_args(words[1:])
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if name in _VERBS:
+            return _parse_verb(name, words[length:])
     return _overview().parse_args(words)
+
+
+def _parse_verb(name: str, words: Sequence[str]) -> Namespace:
+    text, module, function, *adders = _VERBS[name]
+    verb = Parser(prog=f"fleetpolicy {name}", description=text, allow_abbrev=False)
+    verb.set_defaults(verb=name, module=module, function=function)
+    for adder in (*adders, _output_flags):
+        adder(verb)
+    return verb.parse_intermixed_args(words)
 
 
 def _overview() -> ArgumentParser:
@@ -174,6 +181,7 @@ def _apply_flags(verb: ArgumentParser) -> None:
 
 def _verify_flags(verb: ArgumentParser) -> None:
     verb.add_argument("--checks", type=Path, metavar="DIR", help="more test_*.py of your own")
+    verb.add_argument("--measure", action="store_true", help="measure devices that no guest has")
     verb.add_argument("--no-checks", action="store_true", help="leave the testinfra checks out")
 
 
@@ -198,15 +206,6 @@ def _facts_flags(verb: ArgumentParser) -> None:
     verb.add_argument("--bundle", action="store_true", help="collect into one file, hosts.jsonl")
     verb.add_argument(
         "--prune", action="store_true", help="remove records of hosts that the inventory lacks"
-    )
-
-
-def _lab_flags(verb: ArgumentParser) -> None:
-    verb.add_argument("action", choices=("up", "status", "ssh", "logs", "boot", "reset", "down"))
-    verb.add_argument("host", nargs="?", default="", metavar="HOST")
-    verb.add_argument("command", nargs="*", metavar="COMMAND", help="for ssh, run this")
-    verb.add_argument(
-        "--kernel", default="", metavar="RELEASE", help="boot this kernel from now on"
     )
 
 
@@ -290,6 +289,7 @@ _VERBS: dict[str, _Verb] = {
                 _fleet_flags, _fork_flag),
     "prove": ("Prove the core's invariants, over everything or over a fleet", "prove", "prove",
               _prove_flags, *_ON_HOSTS),
-    "lab": ("Run the simulated and emulated hosts of an inventory", "lab", "lab", _lab_flags,
+    "lab measure": ("Measure stage 2 on real kernels", "measure", "measure", measure_flags),
+    "lab": ("Run the simulated and emulated hosts of an inventory", "lab", "lab", lab_flags,
             _fleet_flags),
 }  # fmt: skip

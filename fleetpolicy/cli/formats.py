@@ -27,7 +27,7 @@ _WRITERS = {
 _EVERY = tuple(FORMATS)
 _DOCUMENTS = ("text", "json", "ndjson")
 _OF_COMMANDS = {
-    **dict.fromkeys(("validate", "simulate", "plan", "verify", "drift"), _EVERY),
+    **dict.fromkeys(("validate", "simulate", "plan", "verify", "drift", "lab measure"), _EVERY),
     "show": (*_DOCUMENTS, "markdown"),
     "fmt": (*_DOCUMENTS, "sarif", "junit", "github"),
     **dict.fromkeys(("lab", "schema"), ("text",)),

@@ -134,5 +134,5 @@ def _packages(apt: Apt, release: str) -> tuple[Package, ...]:
     """Return the image and the parts of its own that newer releases keep apart."""
     image = f"{_IMAGE}{release}"
     depends = apt.show(image)[0].get("Depends", "")
-    parts = {name for name in re.findall(r"linux-\S+", depends) if name.endswith(f"-{release}")}
+    parts = {name for name in re.findall(r"linux-[^\s,]+", depends) if name.endswith(f"-{release}")}
     return apt.find({image, *parts})

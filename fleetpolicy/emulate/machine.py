@@ -29,6 +29,7 @@ class Machine:
         cpu: QEMU's name of the model, with its properties.
         boot: What it boots, in QEMU's words: -kernel and so on, or -bios.
         devices: Further words, such as -device e1000e,bus=rp1.
+        tagged: Whether its RAM has tags, for CPUs with MTE.
     """
 
     cpu: str
@@ -36,6 +37,7 @@ class Machine:
     cpus: int
     boot: tuple[str, ...]
     devices: tuple[str, ...] = ()
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ class Run:
 
 def arguments(machine: Machine) -> tuple[str, ...]:
     """Return QEMU's arguments; file names are relative to the machine's folder."""
+    board = f"virt,virtualization=on,gic-version=3,iommu=smmuv3{',mte=on' * machine.tagged}"
     return (
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
-        *("-M", "virt,virtualization=on,gic-version=3,iommu=smmuv3", "-cpu", machine.cpu),
+        *("-M", board, "-cpu", machine.cpu),
         *("-accel", "tcg,thread=multi,tb-size=512"),
         *("-smp", str(machine.cpus), "-m", f"{machine.memory_mib}M"),
         *("-serial", f"file:{CONSOLE}", "-pidfile", PID_FILE),

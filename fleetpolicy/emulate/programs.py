@@ -14,7 +14,7 @@ from fleetpolicy.emulate.host_rules import PROGRAM_FAILED
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
 
 _DEBIAN_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
-_SUITES = ("trixie",)
+SUITES = ("trixie",)
 _DISK_PACKAGES = (
     "dosfstools", "e2fsprogs", "fdisk", "kmod", "libarchive13t64", "mtools", "qemu-efi-aarch64",
 )  # fmt: skip
@@ -66,6 +66,12 @@ class Programs:
         return done.stdout
 
 
+def this_arch() -> str:
+    """Return Debian's name of this machine's architecture."""
+    machine = platform.machine()
+    return _DEBIAN_ARCH.get(machine, machine)
+
+
 def provide(kind: str, names: Sequence[str], progress: Progress) -> Programs:
     """Return programs of packages for this machine, unpacked unless they are in the cache.
 
@@ -77,8 +83,7 @@ def provide(kind: str, names: Sequence[str], progress: Progress) -> Programs:
     Raises:
         FleetPolicyError: A package cannot be fetched, or the disk has no room.
     """
-    machine = platform.machine()
-    apt = Apt(_SUITES, _DEBIAN_ARCH.get(machine, machine))
+    apt = Apt(SUITES, this_arch())
     apt.update(progress)
     packages = apt.resolve(names)
     digest = digest_of(packages)

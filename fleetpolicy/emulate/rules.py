@@ -51,3 +51,22 @@ MACHINE_NOT_STARTED = Rule(
     rejected="fleetpolicy lab measure --cpu pentium",
     accepted="fleetpolicy lab measure --cpu neoverse-n1",
 )
+NO_ANSWER = Rule(
+    "FP815",
+    "measurement-without-answer",
+    Severity.ERROR,
+    "A kernel that is measured boots, binds the devices, tells what it found and powers off in "
+    "its time.",
+    _SOURCE,
+    rejected="fleetpolicy lab measure --module broken/\n# a module that makes the kernel panic",
+    accepted="fleetpolicy lab measure --module good/ --timeout 600",
+)
+MODULE_NOT_BUILT = Rule(
+    "FP816",
+    "module-not-built",
+    Severity.ERROR,
+    "A module that is to be measured compiles for every kernel that is asked for.",
+    _SOURCE,
+    rejected="fleetpolicy lab measure --module empty/\n# no Kbuild file",
+    accepted="fleetpolicy lab measure --module kernel/\n# Kbuild: obj-m := site_vfio_pci.o",
+)

@@ -1,6 +1,7 @@
 """Look at hosts through Ansible, in one round trip each."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def observe(
     findings: list[Diagnostic] = []
     for host in chosen:
         try:
-            records[host.name] = _record(inventory, last.get(host.name), host.name, parse, result)
+            body = _told(inventory, (host.name, last.get(host.name)), "record", result)
+            data = write_record(host.name, body, datetime.now(UTC))
+            records[host.name] = parse(data, Span(f"look at {host.name}"))
         except FleetPolicyError as error:
             findings += error.diagnostics
     if result.is_interrupted and findings:
@@ -53,14 +56,51 @@ def observe(
     return dict(sorted(records.items())), tuple(sorted(findings, key=lambda item: item.order))
 
 
-def _record(
-    inventory: Inventory, event: RunEvent | None, host: str, parse: Parse, result: PlaybookResult
-) -> HostRecord:
-    """Return the record that a host's last event brought.
+def measure(
+    inventory: Inventory, wanted: Mapping[str, Sequence[str]], options: RunOptions
+) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
+    """Return the JSON text of what hosts measured, and findings about the others.
+
+    Args:
+        inventory: How hosts are reached.
+        wanted: Host to the PCI addresses of the devices that it is to measure.
+        options: How the playbook is run.
+
+    Raises:
+        FleetPolicyError: Somebody interrupted it.
+    """
+    chosen = tuple(inventory.hosts[name] for name in sorted(wanted))
+    if not chosen:
+        return {}, ()
+    bundles = tuple(
+        (host.name, json.dumps({"devices": {address: [] for address in wanted[host.name]}}))
+        for host in chosen
+    )
+    run = PlaybookRun("measure.yml", Path(inventory.source.path), chosen, bundles)
+    result = run_playbook(run, options)
+    last = {event.host: event for event in result.events}
+    measured: dict[str, str] = {}
+    findings: list[Diagnostic] = []
+    for host in chosen:
+        try:
+            told = _told(inventory, (host.name, last.get(host.name)), "measurement", result)
+            measured[host.name] = told
+        except FleetPolicyError as error:
+            findings += error.diagnostics
+    if result.is_interrupted and findings:
+        raise FleetPolicyError(*findings, status=ExitStatus.INTERRUPTED)
+    return measured, tuple(sorted(findings, key=lambda item: item.order))
+
+
+def _told(
+    inventory: Inventory, said: tuple[str, RunEvent | None], name: str, result: PlaybookResult
+) -> str:
+    """Return the text that a host's last event brought under a name.
 
     Raises:
         FleetPolicyError: It brought none.
     """
+    host, event = said
     if event is None:
         why = result.output or f"Ansible ended ({result.status}) before this host was looked at"
         raise FleetPolicyError(
@@ -71,10 +111,10 @@ def _record(
                 subject=Subject(host),
             )
         )
-    body = event.result.get("record")
+    body = event.result.get(name)
     if event.status not in DONE_WELL or not isinstance(body, str):
         raise FleetPolicyError(_finding(inventory, event))
-    return parse(write_record(host, body, datetime.now(UTC)), Span(f"look at {host}"))
+    return body
 
 
 def _finding(inventory: Inventory, event: RunEvent) -> Diagnostic:

@@ -2,6 +2,15 @@
 
 from fleetpolicy.verify.drift import find_drift, find_meaning_changes
 from fleetpolicy.verify.judgement import judge
+from fleetpolicy.verify.mappings import Known
+from fleetpolicy.verify.measured import judge_measurement
 from fleetpolicy.verify.session import run_checks
 
-__all__ = ["find_drift", "find_meaning_changes", "judge", "run_checks"]
+__all__ = [
+    "Known",
+    "find_drift",
+    "find_meaning_changes",
+    "judge",
+    "judge_measurement",
+    "run_checks",
+]

@@ -167,3 +167,23 @@ NEXT_KERNEL_LACKS_DRIVER = Rule(
     accepted="/boot/grub/grub.cfg boots 7.3.4 next, and the device is bound to optout_vfio_pci:\n"
     "/lib/modules/7.3.4/updates/dkms/optout_vfio_pci.ko",
 )
+MEASURED_OTHERWISE = Rule(
+    "FP720",
+    "measured-otherwise",
+    Severity.ERROR,
+    "What KVM is measured to install for a region, or to refuse, is what the simulation says of "
+    "the same kernel, driver and CPU.",
+    _KVM,
+    rejected="A KernelProfile says vfioPci: device;\nMemAttr 0x5, Normal-NC, was measured.",
+    accepted="A KernelProfile says vfioPci: normal-nc;\nMemAttr 0x5, Normal-NC, was measured.",
+)
+NOT_MEASURED = Rule(
+    "FP721",
+    "device-not-measured",
+    Severity.ERROR,
+    "A device that is to be measured is on its VFIO driver, no guest uses its IOMMU group, and "
+    "root may read the kernel's memory and set a kernel probe.",
+    "docs/lab.md",
+    rejected="fleetpolicy verify --measure\n# while a guest runs with the device",
+    accepted="fleetpolicy verify --measure\n# while the guest with the device is shut off",
+)

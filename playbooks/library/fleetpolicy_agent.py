@@ -13,7 +13,7 @@ options:
   verb:
     description: What to do.
     type: str
-    choices: [look, apply, reboot]
+    choices: [look, apply, measure, reboot]
     required: true
   root:
     description: The folder that stands for / on a simulated host; / on any other.
@@ -21,6 +21,9 @@ options:
     default: /
   bundle:
     description: What to apply. In a playbook, give bundles instead; the action plugin reads it.
+    type: dict
+  devices:
+    description: PCI addresses to measure, each with the BARs that are meant, none for all of them.
     type: dict
   check:
     description: Write nothing, and say what would be done. Set by the action plugin.
@@ -58,14 +61,21 @@ record:
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402 Ansible wants documentation first
 from ansible.module_utils.fleetpolicy_agent.main import answer  # noqa: E402
 
+VERBS = ["look", "apply", "measure", "reboot"]
+
 
 def main() -> None:
     """Answer one request."""
     module = AnsibleModule(
         argument_spec={
-            "verb": {"type": "str", "choices": ["look", "apply", "reboot"], "required": True},
+            "verb": {
+                "type": "str",
+                "choices": ["look", "apply", "measure", "reboot"],
+                "required": True,
+            },
             "root": {"type": "path", "default": "/"},
             "bundle": {"type": "dict"},
+            "devices": {"type": "dict"},
             "check": {"type": "bool", "default": False},
             "diff": {"type": "bool", "default": False},
         },

@@ -35,6 +35,10 @@ def verify(arguments: Namespace, output: Output) -> ExitStatus:
     verified = verify_hosts(
         loaded, looked, checks=arguments.checks, run_tests=not arguments.no_checks
     )
+    if arguments.measure:
+        from fleetpolicy.pipeline.measuring_hosts import measure_hosts  # noqa: PLC0415 seldom
+
+        verified = measure_hosts(request, loaded, looked, verified)
     status, verdict = judge_verified(output, verified)
     output.publish(
         Product(

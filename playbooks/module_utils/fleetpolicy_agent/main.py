@@ -30,7 +30,7 @@ def answer(request: dict[str, object]) -> dict[str, object]:
     """Return the reply to a request; whatever goes wrong is said in it.
 
     Args:
-        request: verb and root; for apply also bundle, check and diff.
+        request: verb and root; for apply also bundle, check and diff; for measure also devices.
     """
     try:
         return _answer(request)
@@ -49,6 +49,8 @@ def _answer(request: dict[str, object]) -> dict[str, object]:
         return {"status": "ok", "message": "", "record": look(host)}
     if verb == "apply":
         return _apply(host, request)
+    if verb == "measure":
+        return _measure(host, request)
     if verb == "reboot":
         from ansible.module_utils.fleetpolicy_agent.reboot import reboot  # noqa: PLC0415
 
@@ -63,6 +65,17 @@ def _apply(host: Host, request: dict[str, object]) -> dict[str, object]:
     _outlive_the_connection()
     bundle = Bundle(request.get("bundle"))
     return apply(host, bundle, check=request.get("check") is True, diff=request.get("diff") is True)
+
+
+def _measure(host: Host, request: dict[str, object]) -> dict[str, object]:
+    if host.is_simulated:
+        return {"status": "failed", "message": "a simulated host has no stage 2 to be measured"}
+    # The probe travels with this request alone, and stands beside the agent.
+    from ansible.module_utils.fleetpolicy_agent.look import look  # noqa: PLC0415
+    from ansible.module_utils.fleetpolicy_probe.measure import measure  # noqa: PLC0415
+
+    record, measured = look(host), measure(request["devices"])
+    return {"status": "ok", "message": "", "record": record, "measurement": measured}
 
 
 def _outlive_the_connection() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-PACKAGE = "ansible.module_utils.fleetpolicy_agent"
-SOURCES = Path(__file__).resolve().parents[2] / "module_utils" / "fleetpolicy_agent"
+UTILITIES = "ansible.module_utils"
+AGENT, PROBE = "fleetpolicy_agent", "fleetpolicy_probe"
+SOURCES = Path(__file__).resolve().parents[2] / "module_utils"
 GOOD = ("ok", "changed", "unchanged")
 # Neither the user's environment nor site packages can get in the way.
 FLAGS = "-I -S -"
@@ -44,34 +45,35 @@ def _pack(text: str) -> str:
 
 
 @cache
-def _sources() -> str:
-    """Return the agent's modules, packed once for all hosts of a run."""
-    packages = dict.fromkeys(_packages(), "")
+def _sources(parts: tuple[str, ...]) -> str:
+    """Return the modules of some packages, packed once for all hosts of a run."""
+    packages = dict.fromkeys(_packages(parts), "")
     modules = {
-        f"{PACKAGE}.{path.stem}": path.read_text(encoding="utf-8")
-        for path in sorted(SOURCES.glob("*.py"))
+        f"{UTILITIES}.{part}.{path.stem}": path.read_text(encoding="utf-8")
+        for part in parts
+        for path in sorted((SOURCES / part).glob("*.py"))
         if path.stem != "__init__"
     }
     return _pack(json.dumps(packages | modules))
 
 
-def _packages() -> tuple[str, ...]:
-    words = PACKAGE.split(".")
-    return tuple(".".join(words[: length + 1]) for length in range(len(words)))
+def _packages(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return ("ansible", UTILITIES, *(f"{UTILITIES}.{part}" for part in parts))
 
 
 def program(request: dict[str, Any]) -> str:
     """Return a program that answers a request; it needs nothing but a Python on the host."""
+    parts = (AGENT, PROBE) if request["verb"] == "measure" else (AGENT,)
     return BOOTSTRAP % {
-        "sources": _sources(),
-        "packages": _packages(),
+        "sources": _sources(parts),
+        "packages": _packages(parts),
         "request": _pack(json.dumps(request)),
-        "package": PACKAGE,
+        "package": f"{UTILITIES}.{AGENT}",
     }
 
 
 class ActionModule(ActionBase):
-    """Look at a host, apply a bundle to it, or boot it where it is simulated."""
+    """Look at a host, apply a bundle to it, measure it, or boot it where it is simulated."""
 
     _supports_check_mode = True
     _supports_diff = True
@@ -99,13 +101,15 @@ class ActionModule(ActionBase):
         """Return the request; bundles are read here, so that no template ever sees a content."""
         arguments = self._task.args
         request = {"verb": str(arguments["verb"]), "root": str(arguments.get("root", "/"))}
-        if request["verb"] != "apply":
+        if request["verb"] not in {"apply", "measure"}:
             return request
         path = Path(str(arguments["bundles"])) / f"{host}.json"
         try:
             bundle = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"{host} has no bundle: {error}") from error
+        if request["verb"] == "measure":
+            return {**request, **bundle}
         modes = {"check": bool(self._task.check_mode), "diff": bool(self._task.diff)}
         return {**request, **modes, "bundle": bundle}
 
@@ -139,6 +143,8 @@ class ActionModule(ActionBase):
         if record:
             result["record"] = json.dumps(record, separators=(",", ":"), sort_keys=True)
             result["boot_id"] = record["identity"]["bootId"]
+        if reply.get("measurement"):
+            result["measurement"] = json.dumps(reply["measurement"])
         if reply.get("diff"):
             result["diff"] = [{"prepared": text} for text in reply["diff"]]
         before = self._task.args.get("booted_after")

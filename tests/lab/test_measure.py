@@ -1,0 +1,114 @@
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetpolicy.emulate.cells import CPUS, NETWORK_CARD, SHARED_MEMORY
+from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST
+from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
+
+pytestmark = pytest.mark.lab
+
+HERE = Path(__file__).resolve().parent
+RECORDED = HERE.parent / "measured"
+PLAIN = Matrix(
+    kernels=ERA_RELEASES,
+    cpus=CPUS,
+    modules=(),
+    bindings=((NETWORK_CARD, "vfio-pci"), (SHARED_MEMORY, "vfio-pci")),
+    policies=(),
+    seconds=600.0,
+    anew=False,
+)
+CACHEABLE = replace(
+    PLAIN,
+    modules=((HERE / "module", ""),),
+    bindings=((NETWORK_CARD, "vfio-pci"), (SHARED_MEMORY, "lab_vfio_pci")),
+    policies=(HERE / "policies",),
+)
+WITH_FWB_AND_DIC, WITH_FWB, WITHOUT = "max", "cortex-a710", "neoverse-n1"
+
+
+def say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def measure(config: pytest.Config, matrix: Matrix, suffix: str = "") -> list[Measured]:
+    """Measure, and under --update-golden keep what real kernels did for tests without them."""
+    cells = list(measure_matrix(matrix, say))
+    if config.getoption("--update-golden"):
+        for cell in cells:
+            assert cell.answer is not None
+            number = cell.release.partition("-")[0].partition("+")[0]
+            path = RECORDED / f"{number}_{cell.cpu}{suffix}.json"
+            kept = {key: cell.answer.reply[key] for key in ("measurement", "record", "status")}
+            path.write_text(json.dumps(kept, separators=(",", ":"), sort_keys=True) + "\n")
+    return cells
+
+
+def check(cells: list[Measured]) -> dict[tuple[str, str], dict[tuple[str, str], str]]:
+    """Demand that all agree, and return what was measured by profile and CPU, region and case."""
+    assert [item.why for cell in cells for item in cell.judged.findings] == []
+    return {
+        (cell.judged.profile, cell.cpu): {
+            (item.region, item.case): item.measured for item in cell.judged.comparisons
+        }
+        for cell in cells
+    }
+
+
+def test_decisive_cells_of_vfio_pci_are_as_predicted(pytestconfig: pytest.Config) -> None:
+    seen = check(measure(pytestconfig, replace(PLAIN, cpus=(WITH_FWB_AND_DIC, WITHOUT))))
+
+    assert {key: cell["bar0", "load"] for key, cell in seen.items()} == {
+        ("era-a", WITH_FWB_AND_DIC): "Device-nGnRE",
+        ("era-a", WITHOUT): "Device-nGnRE",
+        ("era-b", WITH_FWB_AND_DIC): "Normal-NC",
+        ("era-b", WITHOUT): "Normal-NC",
+        ("era-c", WITH_FWB_AND_DIC): "Normal-NC",
+        ("era-c", WITHOUT): "Normal-NC",
+    }
+    assert {cell["bar0", "fetch"] for cell in seen.values()} == {"ENOEXEC at fault"}
+    assert {cell["bar0", "dirty-logging"] for cell in seen.values()} == {
+        "EINVAL at memslot creation"
+    }
+
+
+def test_decisive_cells_of_coherent_memory_are_as_predicted(pytestconfig: pytest.Config) -> None:
+    cpus = (WITH_FWB_AND_DIC, WITH_FWB)
+    seen = check(measure(pytestconfig, replace(CACHEABLE, kernels=(NEWEST,), cpus=cpus), "_memory"))
+
+    told: dict[str, Any] = {
+        cpu: [cell["memory", case] for case in ("load", "mapped-after-slot")]
+        for (_, cpu), cell in seen.items()
+    }
+    assert told == {
+        WITH_FWB_AND_DIC: ["Normal, executable", "Normal, executable"],
+        WITH_FWB: ["EINVAL at memslot creation", "EFAULT at fault"],
+    }
+
+
+def test_whole_matrix_of_vfio_pci_is_as_predicted(pytestconfig: pytest.Config) -> None:
+    seen = check(measure(pytestconfig, PLAIN))
+
+    assert len(seen) == len(ERA_RELEASES) * len(CPUS)
+
+
+def test_whole_matrix_of_coherent_memory_is_as_predicted(pytestconfig: pytest.Config) -> None:
+    cpus = (WITH_FWB_AND_DIC, WITH_FWB, WITHOUT)
+    seen = check(measure(pytestconfig, replace(CACHEABLE, cpus=cpus), "_memory"))
+
+    assert {key: cell["memory", "load"] for key, cell in seen.items()} == {
+        ("era-a", WITH_FWB_AND_DIC): "Device-nGnRE",
+        ("era-a", WITH_FWB): "Device-nGnRE",
+        ("era-a", WITHOUT): "Device-nGnRE",
+        ("era-b", WITH_FWB_AND_DIC): "Device-nGnRE",
+        ("era-b", WITH_FWB): "Device-nGnRE",
+        ("era-b", WITHOUT): "Device-nGnRE",
+        ("era-c", WITH_FWB_AND_DIC): "Normal, executable",
+        ("era-c", WITH_FWB): "EINVAL at memslot creation",
+        ("era-c", WITHOUT): "EINVAL at memslot creation",
+    }
