@@ -8,6 +8,7 @@ from fleetpolicy.resolve.guest_devices import check_devices
 from fleetpolicy.resolve.guest_hugepages import check_hugepages
 from fleetpolicy.resolve.guest_processors import check_processors, check_shared_cpus
 from fleetpolicy.resolve.guest_scene import Scene
+from fleetpolicy.resolve.guest_sharing import check_shared_addresses, check_shared_disks
 from fleetpolicy.resolve.situation import Situation
 
 
@@ -24,3 +25,5 @@ def check_guests(
         yield from check_devices(scene)
     yield from check_shared_cpus(scenes)
     yield from check_hugepages(scenes)
+    yield from check_shared_disks(scenes)
+    yield from check_shared_addresses(scenes)

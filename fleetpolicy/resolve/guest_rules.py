@@ -151,3 +151,23 @@ QUEUE_WITHOUT_HUGEPAGES = Rule(
     accepted="# of a Guest\nspec: {memory: 64GiB, hugepages: 2MiB,\n"
     "       devices: [{device: {...}, smmu: {cmdqv: true}}]}",
 )
+DISK_SHARED = Rule(
+    "FP264",
+    "disk-in-two-guests",
+    Severity.ERROR,
+    "An image or block device that one guest writes to is the disk of no other; both would destroy "
+    "its file system.",
+    "libvirt.org/kbase/locking.html; libvirt.org/formatdomain.html: shareable",
+    rejected="two guests of one host with disks: [{path: /var/lib/libvirt/images/a.qcow2}]",
+    accepted="two guests of one host with\n"
+    "disks: [{path: /var/lib/libvirt/images/tools.raw, format: raw, readOnly: true}]",
+)
+MAC_SHARED = Rule(
+    "FP265",
+    "mac-in-two-interfaces",
+    Severity.ERROR,
+    "A MAC address belongs to one interface of a host's guests.",
+    _DOMAIN,
+    rejected='two guests of one host with networks: [{bridge: br0, mac: "52:54:00:00:00:01"}]',
+    accepted="two guests of one host with networks: [{bridge: br0}]",
+)

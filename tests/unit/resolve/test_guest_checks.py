@@ -352,6 +352,40 @@ def test_33_functions_of_one_group_go_to_one_guest(site: Make) -> None:
     assert len(made.only_class().guests[0].devices) == 33
 
 
+def test_disk_that_two_guests_write_to_is_refused(site: Make) -> None:
+    one, other = ({"disks": [{"path": "/b"}, {"path": "/a"}]}, {"disks": [{"path": "/a"}]})
+
+    assert says(site, one, other) == [
+        (
+            "g1#spec.disks.0: FP264 [n1] guest g1: /a is a disk of guest g0 too -> give each guest "
+            "an image of its own, or write readOnly: true for all"
+        )
+    ]
+
+
+def test_disk_that_a_guest_has_twice_is_refused(site: Make) -> None:
+    found = says(site, {"disks": [{"path": "/a"}, {"path": "/a", "readOnly": True}]})
+
+    assert [text.split(": ")[:2] for text in found] == [["g0#spec.disks.1", "FP264 [n1] guest g0"]]
+
+
+def test_disk_that_all_only_read_is_silent(site: Make) -> None:
+    guest = {"disks": [{"path": "/a", "readOnly": True}]}
+
+    assert says(site, guest, guest) == []
+
+
+def test_mac_address_of_two_interfaces_is_refused(site: Make) -> None:
+    one, other = ({"networks": [{"bridge": "br0", "mac": f"52:54:00:00:00:0{x}"}]} for x in "aA")
+
+    assert says(site, one, other) == [
+        (
+            "g1#spec.networks.0.mac: FP265 [n1] guest g1: 52:54:00:00:00:0a is an interface of "
+            "guest g0 too -> leave mac out: one follows from the names of host and guest"
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     "rule",
     [
