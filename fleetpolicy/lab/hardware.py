@@ -103,6 +103,7 @@ class Hardware:
     versions: tuple[str, str] | None
     functions: tuple[Function, ...]
     nodes: tuple[Node, ...] = ()
+    has_swtpm: bool = False
 
     def used_by(self, use: str) -> Function | None:
         """Return the function that the host needs for something."""
@@ -152,6 +153,7 @@ def _hardware(name: str, model: dict[str, Any]) -> Hardware:
         versions=(libvirt["libvirt"], libvirt["qemu"]) if libvirt else None,
         functions=tuple(_function(item) for item in model["devices"]),
         nodes=tuple(_node(item) for item in model.get("numa", ())),
+        has_swtpm=bool(libvirt and libvirt.get("swtpm")),
     )
 
 

@@ -27,6 +27,11 @@ _FOLDERS = (
     "/run",
     "/var/lib",
 )
+# Source: swtpm(8). Nothing on a simulated host runs a guest.
+_SWTPM = """#!/bin/sh
+# Part of a simulated host.
+[ "$1" = --version ] && echo 'TPM emulator version 0.7.1'
+"""
 
 
 def install_system(tree: Tree, hardware: Hardware) -> None:
@@ -41,6 +46,8 @@ def install_system(tree: Tree, hardware: Hardware) -> None:
     tree.write("/proc/sys/kernel/arch", f"{hardware.arch}\n")
     tree.write("/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n")
     tree.write("/proc/self/mountinfo", _mounts(hardware))
+    if hardware.has_swtpm:
+        tree.write("/usr/bin/swtpm", _SWTPM, 0o755)
     if hardware.initramfs == "initramfs-tools":
         tree.write("/etc/initramfs-tools/initramfs.conf", "MODULES=most\n")
         tree.write("/etc/initramfs-tools/modules", "# One module a line, with its options.\n")

@@ -206,6 +206,7 @@ class GuestSpec(Document):
         default=None,
         description="Window for the devices' memory; default: what their profiles ask for.",
     )
+    tpm: Truth = Field(default=False, description="A TPM 2.0, which swtpm emulates on the host.")
     rng: Truth = Field(default=False, description="Entropy from the host's /dev/urandom.")
     template: RelativePath | None = Field(
         default=None,

@@ -71,6 +71,7 @@ class LibvirtFacts(Document):
 
     libvirt: Annotated[int, Field(ge=0)]
     qemu: Annotated[int, Field(ge=0)]
+    swtpm: bool | None = Field(default=None, description="The program is there; null: not shown.")
 
 
 class VfioAlias(Document):

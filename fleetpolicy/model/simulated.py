@@ -62,6 +62,7 @@ class SimulatedLibvirt(Document):
 
     libvirt: Version
     qemu: Version
+    swtpm: Truth = Field(default=False, description="Whether TPMs can be emulated.")
 
 
 class SimulatedRegion(Document):

@@ -19,6 +19,7 @@ from fleetpolicy.render.machine import (
     lifecycle_elements,
     os_element,
     rng_element,
+    tpm_element,
 )
 from fleetpolicy.render.marks import IDENTITY, NAME, fill_in
 from fleetpolicy.render.memory import memory_elements, numatune
@@ -127,6 +128,8 @@ def _devices(
     yield from console_elements()
     yield from hostdevs(host_class, topology)
     yield from iommus(topology)
+    if guest.spec.tpm:
+        yield tpm_element(host_class.facts.arch)
     if guest.spec.rng:
         yield rng_element()
     yield element("memballoon", model="none")

@@ -14,6 +14,7 @@ from fleetpolicy.render.rules import (
     BAD_APERTURE,
     BAD_HUGEPAGES,
     BOOT_ORDER_TWICE,
+    NO_TPM,
     NOT_FOR_XML,
     OTHER_ARCHITECTURE,
     TOO_MANY_DEVICES,
@@ -36,6 +37,14 @@ def check_limits(site: Site, guest: ResolvedGuest) -> Iterator[Diagnostic]:
     yield from _check_aperture(site, guest)
     yield from _check_architecture(site, guest)
     yield from _check_buses(site, guest)
+    libvirt = site.host_class.facts.libvirt
+    if guest.spec.tpm and libvirt and not libvirt.swtpm:
+        yield site.find(
+            NO_TPM,
+            guest.origin,
+            why=f"guest {guest.name} has a TPM, and the host showed no swtpm",
+            fix="install swtpm and collect the facts again, or leave tpm out",
+        )
 
 
 def _check_hugepages(site: Site, guest: ResolvedGuest) -> Iterator[Diagnostic]:

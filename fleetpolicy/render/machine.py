@@ -72,3 +72,13 @@ def console_elements() -> Iterator[Element]:
 def rng_element() -> Element:
     """Return a source of entropy."""
     return element("rng", element("backend", text="/dev/urandom", model="random"), model="virtio")
+
+
+def tpm_element(arch: str) -> Element:
+    """Return a TPM 2.0 that swtpm emulates, of the kind that the architecture's firmware finds.
+
+    Source:
+        libvirt, docs/formatdomain: tpm; tpm-crb is x86's, tpm-tis the virt machine's.
+    """
+    backend = element("backend", type_="emulator", version="2.0")
+    return element("tpm", backend, model="tpm-tis" if arch == "aarch64" else "tpm-crb")

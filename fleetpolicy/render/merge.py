@@ -16,6 +16,7 @@ _UNLESS_THERE = {
     "console": ("serial", "console"),
     "memballoon": ("memballoon",),
     "emulator": ("emulator",),
+    "tpm": ("tpm",),
 }
 _PCI = "pci"
 

@@ -164,3 +164,12 @@ WRONG_BUT_ACCEPTED = Rule(
     accepted="<iommu model='smmuv3'><driver pciBus='1' accel='on'/></iommu>\n"
     "<!-- controller 1 is an expander bus -->",
 )
+NO_TPM = Rule(
+    "FP426",
+    "no-swtpm",
+    Severity.ERROR,
+    "A guest's TPM is emulated by a program of its host, which showed that it has it.",
+    "libvirt.org/formatdomain.html: tpm; swtpm(8)",
+    rejected="spec: {tpm: true}\n# on a host that did not show swtpm",
+    accepted="spec: {tpm: true}\n# on a host with /usr/bin/swtpm",
+)

@@ -53,6 +53,7 @@ _TOLD_DEVICES = frozenset(
         "interface",
         "memballoon",
         "rng",
+        "tpm",
         "serial",
     )
 )
@@ -101,6 +102,7 @@ def read_guest(record: HostRecord, name: str) -> FirstGuest | str:
         *_backing(domain, left_out),
         *write_processors(domain, int(vcpus), left_out),
         *_rng(domain, left_out),
+        *_tpm(domain, left_out),
         *_section("devices", _hostdevs(domain, record, left_out)),
         *_section("disks", _disks(domain, left_out)),
         *_section("networks", _networks(domain, left_out)),
@@ -213,6 +215,14 @@ def _rng(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
             yield "  rng: true"
         else:
             left_out.append("rng")
+
+
+def _tpm(domain: ET.Element, left_out: list[str]) -> Iterator[str]:
+    for backend in domain.findall("devices/tpm/backend"):
+        if backend.get("type") == "emulator" and backend.get("version", "2.0") == "2.0":
+            yield "  tpm: true"
+        else:
+            left_out.append("tpm")
 
 
 def _networks(domain: ET.Element, left_out: list[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 from ansible.module_utils.fleetpolicy_agent.bootloader import loader_of
 from ansible.module_utils.fleetpolicy_agent.host import Host
 
+SWTPM = ("/usr/bin/swtpm", "/usr/local/bin/swtpm")
 QEMU_PROGRAMS = ("qemu-system-aarch64", "qemu-system-x86_64", "qemu-kvm")
 
 
@@ -45,7 +46,9 @@ def libvirt_facts(host: Host) -> dict[str, object] | None:
     if libvirt:
         for program in QEMU_PROGRAMS:
             qemu = qemu or _version(r"version ([\d.]+)", host.output(program, "--version") or "")
-    return {"libvirt": libvirt, "qemu": qemu} if libvirt and qemu else None
+    if not libvirt or not qemu:
+        return None
+    return {"libvirt": libvirt, "qemu": qemu, "swtpm": any(map(host.exists, SWTPM))}
 
 
 def _version(pattern: str, text: str) -> int | None:

@@ -54,3 +54,14 @@ def test_look_at_a_device_shows_the_iommu_in_front_of_it(make: Describe, look: L
     (shown,) = look(make(devices=[device])).facts.devices
 
     assert shown.iommu == "smmu3.0x0000000011000000"
+
+
+def test_look_at_a_host_shows_whether_it_can_emulate_a_tpm(make: Describe, look: Look) -> None:
+    versions = {"libvirt": "9.0.0", "qemu": "7.2.22"}
+
+    found = [
+        look(make(name=name, libvirt={**versions, **more})).facts.libvirt
+        for name, more in (("a", {}), ("b", {"swtpm": True}))
+    ]
+
+    assert [item and item.swtpm for item in found] == [False, True]

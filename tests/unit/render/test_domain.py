@@ -172,3 +172,15 @@ def test_domain_interfaces_keep_their_addresses(tmp_path: Path) -> None:
     assert addresses == [mac.get("address") for mac in again.findall("devices/interface/mac")]
     assert len(set(addresses)) == 2
     assert all(address.startswith("52:54:00:") for address in addresses)
+
+
+@pytest.mark.parametrize("arch", ["aarch64", "x86_64"])
+def test_domain_with_a_tpm_is_what_it_always_was(tmp_path: Path, golden: Golden, arch: str) -> None:
+    policy = nvme_policy().replace("  vcpus: 8", "  vcpus: 8\n  tpm: true")
+    policy = policy.replace("  vcpus: 8", "  firmware: {secureBoot: true}\n  vcpus: 8")
+    libvirt = {**NEW_LIBVIRT["libvirt"], "swtpm": True}
+
+    files, findings = rendered(tmp_path, policy, arch=arch, libvirt=libvirt)
+
+    assert findings == ()
+    golden(Path(__file__).with_name(f"tpm-{arch}.xml"), files[PATH].content)

@@ -148,3 +148,16 @@ def test_aperture_smaller_than_the_bars_is_refused(tmp_path: Path) -> None:
             "write a power of two that holds them as mmioAperture of the guest",
         )
     ]
+
+
+@pytest.mark.parametrize("shown", [{}, {"swtpm": False}])
+def test_tpm_on_a_host_that_showed_no_swtpm_is_refused(
+    tmp_path: Path, shown: dict[str, bool]
+) -> None:
+    policy = nvme_policy().replace("  vcpus: 8", "  vcpus: 8\n  tpm: true")
+
+    _, findings = rendered(tmp_path, policy, libvirt={**NEW_LIBVIRT["libvirt"], **shown})
+
+    assert [(item.rule.id, item.why) for item in findings] == [
+        ("FP426", "guest trainer has a TPM, and the host showed no swtpm")
+    ]

@@ -11,6 +11,7 @@ from fleetpolicy.load import parse_record
 from fleetpolicy.scaffold.domains import FirstGuest, read_guest
 from tests.unit.render.fleets import HEAD, NVME, NVME_FACTS, OLD_LIBVIRT, SAMPLE, rendered
 
+LIBVIRT = {**OLD_LIBVIRT["libvirt"], "swtpm": True}
 PATH = "/etc/libvirt/qemu/trainer.xml"
 POLICY = HEAD + NVME.replace("MAPPING", "normal-nc")
 SPEC = """---
@@ -28,6 +29,7 @@ spec:
     - {vcpus: "0-3", memory: 8GiB, hostNode: 0}
     - {vcpus: "4-5", memory: 4GiB, hostNode: 1}
   rng: true
+  tpm: true
   devices: [{device: {address: "0003:01:00.0", id: "144d:a80a"}, bootOrder: 3}]
   disks:
     - {path: "/images/a <b>.qcow2", bootOrder: 1, serial: ROOT-0001}
@@ -56,12 +58,12 @@ def test_guest_that_is_taken_up_leads_to_the_same_domain(tmp_path: Path, node: s
         start, end = SPEC.index("  numa:"), SPEC.index("  rng:")
         spec = SPEC[:start] + node + '  title: "a \\"b\\""\n' + SPEC[end:]
         spec = spec.replace('vcpus: "8-10,12,14,13"', 'floating: "8-15"')
-    files, _ = rendered(tmp_path, POLICY + spec, **OLD_LIBVIRT)
+    files, _ = rendered(tmp_path, POLICY + spec, libvirt=LIBVIRT)
 
     found = taken_up(files[PATH].content)
 
     assert (found.is_ours, found.left_out) == (True, ())
-    again, _ = rendered(tmp_path, POLICY + "---\n" + "\n".join(found.lines) + "\n", **OLD_LIBVIRT)
+    again, _ = rendered(tmp_path, POLICY + "---\n" + "\n".join(found.lines) + "\n", libvirt=LIBVIRT)
     assert again[PATH].content == files[PATH].content
 
 
