@@ -61,11 +61,11 @@ def _settings(situation: Situation) -> tuple[Setting, ...]:
 
 
 def _paired(items: tuple[DefaultParameter, ...]) -> Iterator[DefaultParameter]:
-    """Yield parameters in order; of several values, each behind the one that it is about."""
+    """Yield parameters in order, but each value that is about another one behind that one."""
     by_name = _by_name(items)
     followers: dict[str, list[DefaultParameter]] = {}
     for name, leader in FOLLOWS.items():
-        if len(by_name.get(leader, ())) > 1 and name in by_name:
+        if leader in by_name and name in by_name:
             followers[leader] = by_name.pop(name)
     for name, values in by_name.items():
         waiting = followers.get(name, [])

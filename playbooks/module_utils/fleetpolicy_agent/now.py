@@ -61,11 +61,14 @@ class Now:
         One that keeps the content renews what is made of it: the image, or GRUB's configuration
         that lost our words; shared files are looked at by themselves.
         """
-        if _digest(self.files[step.path]) != step.after:
+        kept = self.files[step.path]
+        if step.before != step.after or _digest(kept) != step.after:
+            return _digest(kept) == step.after
+        if step.path not in {DROP_IN, WORD_LIST} or kept.mode != step.mode:
             return False
-        if step.before != step.after or step.path == WORD_LIST:
+        if step.path == WORD_LIST:
             return True
-        if step.path != DROP_IN or self._next_line is None:
+        if self._next_line is None:
             return False
         words = ADDED.findall((step.content or b"").decode())
         return set(" ".join(words).split()) <= set(self._next_line.split())

@@ -35,11 +35,11 @@ class Work:
         self._host = host
         self._bundle = bundle
         self._domains = now.domains
-        self._changes = [
+        # Our list of words comes after the files that share them: until then it knows the old ones.
+        self._changes = now.shared + [
             Change(host, step.path, now.files[step.path], Kept(step.content, step.mode))
             for step in bundle.files
         ]
-        self._changes += now.shared
         self._defined: list[DomainStep] = []
         self._ran: list[tuple[str, ...]] = []
         self._commands = self._due_commands()

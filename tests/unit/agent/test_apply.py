@@ -347,3 +347,31 @@ def test_reboot_of_a_real_host_is_refused(ask_agent: Agent) -> None:
     reply = ask_agent(verb="reboot", root="/")
 
     assert reply == {"status": "failed", "message": "only simulated hosts boot this way"}
+
+
+@pytest.mark.parametrize(
+    ("line", "mode", "statuses"),
+    [
+        ("quiet a", 0o640, ["unchanged", "unchanged"]),
+        ("quiet", 0o640, ["changed", "changed"]),
+        ("quiet a", 0o600, ["changed", "unchanged"]),
+    ],
+)
+def test_drop_in_that_stays_is_deployed_anew_where_the_next_boot_or_its_mode_is_another(
+    tiny_host: Builder, ask_agent: Agent, line: str, mode: int, statuses: list[str]
+) -> None:
+    root = tiny_host()
+    text = 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX a"\n'
+    place = root / GRUB[1:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    place.chmod(mode)
+    config = root / "boot/grub/grub.cfg"
+    config.write_text(f"menuentry 'One' {{\n  linux /vmlinuz-7.0 root=/dev/vda {line}\n}}\n")
+    request = {**bundle(step(GRUB, text, text)), "manifest": ""}
+
+    replies = [ask_agent(verb="apply", root=str(root), bundle=request) for _ in range(2)]
+
+    assert [reply["status"] for reply in replies] == statuses
+    assert log_of(root) == ["update-grub "] * statuses.count("changed")
+    assert place.stat().st_mode & 0o777 == 0o640

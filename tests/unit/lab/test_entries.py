@@ -239,3 +239,39 @@ def test_variables_of_grub_are_put_in_and_an_unknown_one_leaves_the_line_unknown
     assert line.endswith(" ro quiet isolcpus=2-3")
     entry_of(host).write_text(entry_of(host).read_text().replace("$tuned_params", "$who_knows"))
     assert look(host).state.next_command_line is None
+
+
+def test_change_that_a_power_cut_left_half_done_is_finished_without_a_word_twice(
+    make: Make, ask_agent: Agent
+) -> None:
+    host = make(loader=BLS)
+    ask_agent(verb="apply", root=host.root, bundle=bundle(host, "", "old=1\nkept=1\n"))
+    done, other = entry_of(host), entry_of(host, OLD)
+    done.write_text(done.read_text().replace(" old=1 kept=1", " kept=1 new=1"))
+    (Path(host.root) / "var/lib/fleetpolicy/pending.json").write_text("[]")
+
+    request = bundle(host, "old=1\nkept=1\n", "kept=1\nnew=1\n")
+    reply = ask_agent(verb="apply", root=host.root, bundle=request)
+
+    assert reply["status"] == "changed"
+    for path in (done, other):
+        assert path.read_text().endswith(" ro quiet $tuned_params kept=1 new=1\n")
+    assert read(host, "/etc/kernel/cmdline").endswith(" ro quiet kept=1 new=1\n")
+
+
+def test_failure_puts_every_shared_file_back(
+    make: Make, ask_agent: Agent, tree_digest: Digest
+) -> None:
+    host = make(loader=BLS)
+    request = bundle(host, "", "iommu.strict=1\n")
+    broken = {"verb": "create", "name": "one", "before": "", "xml": "<domain>"}
+    before = tree_digest(Path(host.root))
+
+    reply = ask_agent(verb="apply", root=host.root, bundle={**request, "domains": [broken]})
+
+    assert reply["status"] == "failed"
+    assert "every file is as it was before" in reply["message"]
+    after = tree_digest(Path(host.root))
+    assert {path: after.get(path) for path in before if "var/lib" not in path} == {
+        path: text for path, text in before.items() if "var/lib" not in path
+    }

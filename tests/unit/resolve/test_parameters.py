@@ -161,7 +161,7 @@ def test_parameter_of_a_module_is_judged_by_its_driver_profile(site: Make) -> No
 
 
 def test_hugepages_know_the_size_before_them(site: Make) -> None:
-    parameters = {"hugepagesz": "1G", "hugepages": "16", "console": "ttyAMA0"}
+    parameters = {"hugepages": "16", "hugepagesz": "1G", "console": "ttyAMA0"}
 
     found = site(fleet={"kernel": {"parameters": parameters}}).only_class().settings
 
