@@ -1,6 +1,7 @@
 """Measure `fleetpolicy validate` beside what a user would check policies and facts with instead.
 
-python -m benchmarks.policies [--hosts 10000] [--yaml-hosts 500] [--files 1000] [--rounds 3]
+python -m benchmarks.policies [--hosts 10000] [--large-hosts 50000] [--yaml-hosts 500]
+                             [--files 1000] [--rounds 3]
 
 Peers live in .cache/ (benchmarks/peers/install). Each run is a process of its own, CPU seconds are
 those of its whole tree, the tools take turns, and medians are shown. A tool is timed only after it
@@ -32,6 +33,7 @@ OURS = (sys.executable, "-m", "fleetpolicy", "validate", "--offline", "--color",
 FAULTS = 7
 NO_FACTS = "FP210"
 SHAPE = "shape only"
+FASTEST = ("fleetpolicy, inventory cached", "jsonschema-rs", "ajv")
 YAMALE = """\
 host: str()
 collectedAt: regex('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$')
@@ -284,6 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (
         ("hosts", 10_000),
+        ("large-hosts", 50_000),
         ("yaml-hosts", 500),
         ("files", 1_000),
         ("rounds", 3),
@@ -298,7 +301,7 @@ def main() -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> None:
-    """Run the four comparisons."""
+    """Run the five comparisons."""
     schemas, cache = write_schemas(folder / "schemas"), folder / "cache"
     for title, hosts, tools, as_yaml in (
         ("{} hosts, facts as JSON", options.hosts, fleet_tools, False),
@@ -310,6 +313,10 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         ]
         good, bad = (tools(fleet, schemas) for fleet in fleets)
         compare(title.format(hosts), good, bad, options.rounds, cache)
+    large = generate(folder / "large", options.large_hosts)
+    fastest = [tool for tool in fleet_tools(large, schemas) if tool.name in FASTEST]
+    title = f"{options.large_hosts} hosts, the fastest"
+    compare(title, fastest, [], options.rounds, cache)
     sets = {bad: folder / f"policies-{bad}" for bad in (False, True)}
     files = {bad: write_policies(sets[bad], options.files, spoilt=bad) for bad in sets}
     good, bad = (policy_tools(sets[bad], files[bad], schemas) for bad in sets)
