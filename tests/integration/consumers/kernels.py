@@ -1,20 +1,16 @@
 """The modules of real Debian kernels, laid out below a root as an installed package leaves them."""
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.apt import Apt
 from fleetpolicy.emulate.cache import cached
 from fleetpolicy.emulate.kernels import find_kernel, provide_kernel
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
-from tests.integration.consumers.programs import needs
+from tests.integration.consumers.programs import needs, provided
 
 _COPIED = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 
@@ -39,14 +35,9 @@ class ModuleTree:
 def provide_tree(arch: str, prefix: str) -> ModuleTree:
     """Return the modules of Debian's kernel of an architecture, or skip without a mirror."""
     depmod = needs("depmod")
-    try:
+    with provided(f"a kernel {prefix} of {arch}"):
         release, digest, modules, config = _arm64(prefix) if arch == "arm64" else _amd64()
         root = cached("module-trees", f"{release}_{digest}", _layer(depmod, release, modules))
-    except FleetPolicyError as error:
-        reason = f"no kernel: {'; '.join(item.why for item in error.diagnostics)}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
     return ModuleTree(root, release, config)
 
 

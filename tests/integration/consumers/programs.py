@@ -2,9 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+from fleetpolicy.diagnostics import FleetPolicyError
 
 _SYSTEM = ("/usr/sbin", "/sbin")
 
@@ -17,9 +22,21 @@ def needs(program: str) -> str:
     """
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM))
     found = shutil.which(program, path=path) or (program if Path(program).exists() else None)
-    if found:
-        return found
-    reason = f"{program} is missing: scripts/consumers installs it"
+    return found or give_up(f"{program} is missing: scripts/consumers installs it")
+
+
+def give_up(reason: str) -> NoReturn:
+    """Skip the test; on Debian under CI it fails."""
     if os.environ.get("CI") and Path("/etc/debian_version").exists():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@contextmanager
+def provided(what: str) -> Iterator[None]:
+    """Give up where Debian's mirror, or the cache, does not provide what is needed."""
+    try:
+        yield
+    except FleetPolicyError as error:
+        why = "; ".join(item.why for item in error.diagnostics)
+        give_up(f"{what} cannot be had: {why}")

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.apt import Apt
 from fleetpolicy.emulate.cache import cached
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
-from tests.integration.consumers.programs import needs
+from tests.integration.consumers.programs import needs, provided
 from tests.unit.render.fleets import NEW_LIBVIRT, NVME_FACTS, gpu_policy, nvme_policy, rendered
 
 RULES = "/etc/udev/rules.d/70-fleetpolicy.rules"
@@ -74,7 +73,7 @@ def udevadm() -> list[str]:
     if int(re.findall(r"\d+", said)[0]) >= FIRST_WITH_VERIFY:
         return [own]
     arch, loader = ARCHES[platform.machine()]
-    try:
+    with provided("udev of Debian 13"):
         apt = Apt(("trixie",), arch)
         apt.update()
         packages = apt.resolve(["udev"])
@@ -84,8 +83,6 @@ def udevadm() -> list[str]:
                 unpack(path, folder)
 
         root = cached("programs", f"udev_{digest_of(packages)}", make)
-    except FleetPolicyError as error:
-        pytest.skip(f"no udev of Debian 13: {'; '.join(item.why for item in error.diagnostics)}")
     libraries = sorted({str(path.parent) for path in (root / "usr/lib").rglob("lib*.so*")})
     found = next(root.rglob(loader))
     return [str(found), "--library-path", ":".join(libraries), str(root / "usr/bin/udevadm")]
