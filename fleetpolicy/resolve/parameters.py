@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.hugepages import hugepage_sizes_kib
@@ -59,14 +60,13 @@ def _check_unknown(
     name = canonical(item.name)
     if name in _of_kernels(situation):
         return
-    known = {**_of_modules(situation), **situation.policy.parameters}
-    near = get_close_matches(name, sorted(known), n=1, cutoff=_NEAR)
+    near = _nearest(name, (*_of_modules(situation), *situation.policy.parameters))
     if near:
         yield situation.find(
             MISSPELT_KERNEL_PARAMETER,
             span,
-            why=f"nothing is known of {item.name}, which is all but {near[0]}",
-            fix=f"write {near[0]}; or add a ParameterProfile for {item.name}",
+            why=f"nothing is known of {item.name}, which is all but {near}",
+            fix=f"write {near}; or add a ParameterProfile for {item.name}",
         )
         return
     yield situation.find(
@@ -77,12 +77,15 @@ def _check_unknown(
     )
 
 
-def _of_modules(situation: Situation) -> dict[str, None]:
-    return {
-        f"{module}.{parameter}": None
-        for module, located in situation.policy.drivers.items()
-        for parameter in located.model.spec.parameters
-    }
+@lru_cache(maxsize=1_024)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    """Return the known name that a name is all but; empty without one."""
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=_NEAR)), "")
+
+
+def _of_modules(situation: Situation) -> Iterator[str]:
+    for module, located in situation.policy.drivers.items():
+        yield from (f"{module}.{parameter}" for parameter in located.model.spec.parameters)
 
 
 def _of_kernels(situation: Situation) -> set[str]:
