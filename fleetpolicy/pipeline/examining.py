@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
+from fleetpolicy.admit.schemas import find_schemas
 from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.load import Places, Settings, find_places, load_inventory, load_settings
 from fleetpolicy.model.amounts import amount
@@ -50,7 +51,16 @@ class Origin:
 
 def examine_machine() -> tuple[Item, ...]:
     """Return what the commands need of this machine."""
-    return (_python(), *_packages(), _libyaml(), _libvirt(), *_programs(), _cache(), _playbooks())
+    return (
+        _python(),
+        *_packages(),
+        _libyaml(),
+        _libvirt(),
+        _schemas(),
+        *_programs(),
+        _cache(),
+        _playbooks(),
+    )
 
 
 def _python() -> Item:
@@ -105,6 +115,15 @@ def _libvirt() -> Item:
         return Item("libvirt", OPTIONAL, "domains are not validated by libvirt itself", fix)
     seen = f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
     return Item("libvirt", OK, f"library {seen}")
+
+
+def _schemas() -> Item:
+    try:
+        (found,) = find_schemas(None)
+    except FleetPolicyError as error:
+        (finding,) = error.diagnostics
+        return Item("libvirt's schemas", OPTIONAL, finding.why, finding.fix)
+    return Item("libvirt's schemas", OK, f"{found.folder}, {found.release}")
 
 
 def _programs() -> Iterator[Item]:

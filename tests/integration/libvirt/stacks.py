@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.cache import cached, remove
 from fleetpolicy.emulate.packages import digest_of, fetch, resolve, unpack
-from tests.integration.consumers.programs import needs
+from tests.integration.consumers.programs import give_up, needs
 
 DRIVER = "libvirt/connection-driver/libvirt_driver_qemu.so"
 PACKAGES = (
@@ -59,17 +60,22 @@ def installed() -> Stack:
     return _describe(Path("/"))
 
 
-@cache
 def _unpacked(*suites: str) -> Stack:
     """Return what Debian suites have, from the cache or a mirror, or skip."""
     if not os.environ.get("CI") and os.environ.get("FLEETPOLICY_STACKS") != "all":
         pytest.skip("newer libvirts are fetched by make test-consumers")
     if os.geteuid() != 0:
         pytest.skip("a system of its own can be entered by root alone")
+    found = _fetch(suites)
+    return found if isinstance(found, Stack) else give_up(found)
+
+
+@cache
+def _fetch(suites: tuple[str, ...]) -> Stack | str:
+    """Return what suites have, or why they cannot be had."""
     arch = subprocess.run(
         [needs("dpkg"), "--print-architecture"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    packages = resolve(suites, PACKAGES, arch)
 
     def make(folder: Path) -> None:
         for path in fetch(packages, lambda _: None):
@@ -83,7 +89,12 @@ def _unpacked(*suites: str) -> Stack:
         remove(folder / "var" / "run")
         (folder / "var" / "run").symlink_to("/run")
 
-    return _describe(cached("stacks", digest_of(packages, "3"), make))
+    try:
+        packages = resolve(suites, PACKAGES, arch)
+        root = cached("stacks", digest_of(packages, "3"), make)
+    except FleetPolicyError as error:
+        return error.diagnostics[0].why
+    return _describe(root)
 
 
 STACKS: dict[str, Callable[[], Stack]] = {

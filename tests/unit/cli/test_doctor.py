@@ -155,3 +155,18 @@ def test_doctor_tells_flags_before_variables_before_settings(
         {"name": "facts", "value": "none in recorded", "source": "ours.yaml"},
         {"name": "checks", "value": "none", "source": "beside the inventory"},
     ]
+
+
+def test_doctor_without_schemas_of_libvirt_says_what_is_not_judged(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleetpolicy.admit.schemas.INSTALLED", folder / "missing")
+
+    main(["doctor"])
+
+    assert (
+        "optional  libvirt's schemas there is no domain.rng, so no domain was judged by libvirt's "
+        "schemas\n"
+        f"{'':<28}fix: install libvirt-common (libvirt0 on Debian 12), or name a folder with "
+        "--libvirt-schemas\n"
+    ) in capsys.readouterr().out
