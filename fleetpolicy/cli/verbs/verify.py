@@ -14,7 +14,7 @@ from fleetpolicy.pipeline.verifying import Verified
 from fleetpolicy.pipeline.verifying import verify as verify_hosts
 from fleetpolicy.report.colour import Palette
 from fleetpolicy.report.document import findings_document
-from fleetpolicy.report.plan import summarise
+from fleetpolicy.report.plan import write_plan
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.verification import verification_document, write_verification
 
@@ -89,7 +89,7 @@ def text_of_verified(output: Output, verified: Verified, verdict: str) -> Callab
     return lambda palette: (
         output.findings_text(verified.findings, palette)
         + write_verification(verified.verification, output.profile, palette)
-        + ("" if verified.plan.is_empty else summarise(verified.plan) + "\n")
+        + ("" if verified.plan.is_empty else write_plan(verified.plan, palette))
         + f"{palette.paint(verdict, colour)}\n"
     )
 

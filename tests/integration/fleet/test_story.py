@@ -234,6 +234,22 @@ def test_other_era_is_drift_of_meaning_and_not_verified(run: Run) -> None:
     assert text.endswith("NOT verified\n")
 
 
+def test_verify_of_a_host_with_an_updated_kernel_says_that_its_manifest_is_of_another(
+    fleet: Path, run: Run
+) -> None:
+    manifest = root_of(fleet, "n1-01") / "var/lib/fleetpolicy/manifest.json"
+    edit(manifest, '"kernel":"6.12.107+deb13-arm64"', '"kernel":"6.12.95+deb12-arm64"')
+
+    status, text = run("verify", "--no-checks", "--limit", "n1-01")
+
+    assert status == 4
+    assert "  n1-01  ok  " in text
+    assert (
+        "host n1-01\n  ~ /var/lib/fleetpolicy/manifest.json  records what the host is now\n" in text
+    )
+    assert text.endswith("NOT verified\n")
+
+
 def test_skipped_host_is_neither_pruned_nor_verified(fleet: Path, run: Run) -> None:
     assert run("lab", "boot", "gh-01", "--kernel", "6.14.0-arm64")[0] == 0
     edit(fleet / "policies/fleet.yaml", "onUnsupported: fail", "onUnsupported: skip-host")
