@@ -52,6 +52,9 @@ Gateway=10.0.2.2
 LinkLocalAddressing=no
 IPv6AcceptRA=no
 """
+# Where the machine that emulates is busy, a second here is long.
+_PATIENCE = "[Manager]\nDefaultTimeoutStartSec=900s\nDefaultDeviceTimeoutSec=900s\n"
+_UDEV_PATIENCE = "event_timeout=900\n"
 _INITRAMFS = "MODULES=dep\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n"
 
 
@@ -86,6 +89,8 @@ def settings(root_uuid: str) -> Nodes:
         "etc/initramfs-tools/conf.d/lab": Node(_INITRAMFS.encode()),
         "etc/ssh/sshd_config.d/lab.conf": Node(b"UseDNS no\nPasswordAuthentication no\n"),
         "etc/systemd/network/10-management.network": Node(_NETWORK.encode()),
+        "etc/systemd/system.conf.d/lab.conf": Node(_PATIENCE.encode()),
+        "etc/udev/udev.conf.d/lab.conf": Node(_UDEV_PATIENCE.encode()),
         "root/.ssh": Node(None, 0o700),
     }
 

@@ -72,9 +72,9 @@ NO_SUCH_KERNEL = Rule(
 )
 OTHER_DISK = Rule(
     "FP838",
-    "disk-of-other-kernels",
+    "disk-made-otherwise",
     Severity.ERROR,
-    "The disk of an emulated host has the kernels that the inventory asks for.",
+    "The disk of an emulated host has the kernels and programs that the inventory asks for.",
     _SOURCE,
     rejected="# kernels changed after the host was made\n"
     'fleetpolicy_machine: {kernels: ["6.1", "6.12"]}\n'

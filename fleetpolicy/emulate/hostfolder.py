@@ -77,10 +77,10 @@ class HostFolder:
                 file.truncate(NVME_BYTES)
         if not self.has_disk:
             self._make_disk(image, programs)
-        elif set(self.releases) != set(image.releases):
-            asked = ", ".join(image.releases)
-            why = f"it has {', '.join(self.releases)}, and {asked} are asked for"
-            raise self.refusal(OTHER_DISK, why, "run: fleetpolicy lab reset, or keep the kernels")
+        elif (made := _spell(self._marker())) != (asked := _spell(_content(image))):
+            why = f"it was made with {made}, and {asked} is asked for"
+            fix = "run: fleetpolicy lab reset, or leave the machine as it was"
+            raise self.refusal(OTHER_DISK, why, fix)
 
     def remove(self) -> None:
         """Remove it with all that is in it; its marker goes last."""
@@ -108,7 +108,7 @@ class HostFolder:
         if done.returncode:
             raise self.refusal(PROGRAM_FAILED, done.stderr.strip(), "make room for its disk")
         write_files(programs, partial, identity_files(self.path, self.name, uuid.uuid4().hex))
-        self._mark({"format": _FORMAT, "releases": list(image.releases)})
+        self._mark(_content(image))
         partial.rename(self.path / DISK)
 
     def _marker(self) -> dict[str, object]:
@@ -122,3 +122,14 @@ class HostFolder:
         staged = self.path / f".{_MARKER}"
         staged.write_text(json.dumps(content) + "\n")
         staged.replace(self.path / _MARKER)
+
+
+def _content(image: Image) -> dict[str, object]:
+    return {"format": _FORMAT, "releases": list(image.releases), "libvirt": image.libvirt}
+
+
+def _spell(content: dict[str, object]) -> str:
+    """Return what a disk was made with, whatever kernel boots first."""
+    releases = content.get("releases")
+    kernels = sorted(map(str, releases)) if isinstance(releases, list) else []
+    return ", ".join([*kernels, *(["libvirt"] if content.get("libvirt") else [])])

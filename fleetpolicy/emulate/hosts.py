@@ -43,7 +43,7 @@ def switch_on(host: InventoryHost, progress: Progress) -> bool:
             return False
         programs = provide_disk_programs(progress)
         emulator = find_emulator(progress)
-        image = provide_image(machine.kernels, programs, progress)
+        image = provide_image(machine, programs, progress)
         if not folder.has_disk:
             progress(f"{host.name}: making its disk")
         folder.make(image, machine, programs)

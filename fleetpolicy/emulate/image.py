@@ -14,9 +14,12 @@ from fleetpolicy.emulate.disk import ROOT_UUID, Contents, make_disk
 from fleetpolicy.emulate.dpkg import PackageList
 from fleetpolicy.emulate.firstboot import first_initramfs
 from fleetpolicy.emulate.kernels import ARCH, Kernel, KernelPackages, find_kernel, provide_kernel
+from fleetpolicy.emulate.libvirt import ACCOUNTS, libvirt_nodes
+from fleetpolicy.emulate.libvirt import PACKAGES as LIBVIRT
 from fleetpolicy.emulate.packages import digest_of, fetch
 from fleetpolicy.emulate.programs import Programs
 from fleetpolicy.emulate.tree import Kept, Node, Nodes, TreeWriter
+from fleetpolicy.model.emulated import EmulatedHost
 
 _SUITES = ("trixie",)
 _BUSYBOX = "usr/bin/busybox"
@@ -28,7 +31,7 @@ _COPIES = {
     "usr/share/base-files/dot.bashrc": "root/.bashrc",
 }
 _KEPT = (*MASTERS, *_COPIES, SYSUSERS, _BUSYBOX, grub.EFI_PROGRAM)
-_FORMAT = "1"
+_FORMAT = "2"
 """Changes when equal packages are to give another disk."""
 _DISK_MIB = 6144
 _ROOM = 3 << 30
@@ -43,47 +46,52 @@ class Image:
     Args:
         disk: Raw, and mostly holes.
         releases: The kernels on it, the one that it boots first.
+        libvirt: Whether libvirt and QEMU are on it.
     """
 
     disk: Path
     releases: tuple[str, ...]
+    libvirt: bool = False
 
 
-def provide_image(prefixes: Sequence[str], programs: Programs, progress: Progress) -> Image:
-    """Return the disk with some kernels, made unless it is in the cache.
+def provide_image(machine: EmulatedHost, programs: Programs, progress: Progress) -> Image:
+    """Return the disk that a host begins with, made unless it is in the cache.
 
     Args:
-        prefixes: First parts of releases, such as 6.12, or newest; the first one boots.
+        machine: Names its kernels, and whether it has libvirt.
         programs: What disks are made with.
         progress: Told what is done.
 
     Raises:
         FleetPolicyError: A package is not to be had, or the disk has no room.
     """
-    found = [find_kernel(prefix, progress) for prefix in prefixes]
+    found = [find_kernel(prefix, progress) for prefix in machine.kernels]
     apt = Apt(_SUITES, ARCH)
     apt.update(progress)
-    packages = apt.resolve(debian.PACKAGES)
+    packages = apt.resolve((*debian.PACKAGES, *(LIBVIRT if machine.libvirt else ())))
     kernels = [item for kernel in found for item in kernel.packages]
     releases = tuple(kernel.release for kernel in found)
     key = digest_of((*packages, *kernels), programs.digest, _FORMAT, *releases)
 
     def make(folder: Path) -> None:
         need_room(folder, _ROOM)
-        work = _Work(folder, programs, progress)
-        work.write(packages, found)
+        _Work(folder, programs, progress, has_libvirt=machine.libvirt).write(packages, found)
 
-    return Image(cached("images", key, make) / "disk", releases)
+    return Image(cached("images", key, make) / "disk", releases, machine.libvirt)
 
 
 class _Work:
     """The making of one image in a folder of its own."""
 
-    def __init__(self, folder: Path, programs: Programs, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, programs: Programs, progress: Progress, *, has_libvirt: bool
+    ) -> None:
         self._folder = folder
         self._programs = programs
         self._progress = progress
         self._kept = Kept(_KEPT)
+        self._accounts = ACCOUNTS if has_libvirt else {}
+        self._services = libvirt_nodes() if has_libvirt else {}
 
     def write(self, packages: Sequence[Package], found: Sequence[KernelPackages]) -> None:
         """Write the disk."""
@@ -119,7 +127,8 @@ class _Work:
         copies = {target: Node(self._kept.files[source]) for source, target in _COPIES.items()}
         return {
             **copies,
-            **account_files(self._kept.files),
+            **account_files({**self._kept.files, **self._accounts}),
+            **self._services,
             **debian.settings(ROOT_UUID),
             **grub.loader_files(releases, ROOT_UUID),
         }

@@ -1,16 +1,13 @@
 """Lay Debian packages out as one tree, a tar archive; nothing of them is run and no root needed."""
 
 import io
-import subprocess
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.rules import PACKAGE_MISSING
+from fleetpolicy.emulate.deb import open_files
 
 _LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/")
 _LEFT_OUT_PARTS = ("/dtb/",)
@@ -92,7 +89,7 @@ class TreeWriter:
             FleetPolicyError: The file is no package.
         """
         paths = []
-        with _data_of(path) as members:
+        with open_files(path) as members:
             for member in members:
                 name = member.name.removeprefix(".").strip("/")
                 paths.append(f"/{name}" if name else "/.")
@@ -130,20 +127,3 @@ def _described(path: str, node: Node, time: int) -> tarfile.TarInfo:
 
 def _is_left_out(name: str) -> bool:
     return name.startswith(_LEFT_OUT) or any(part in name for part in _LEFT_OUT_PARTS)
-
-
-@contextmanager
-def _data_of(path: Path) -> Iterator[tarfile.TarFile]:
-    """Open the archive of a package's files."""
-    command = ["dpkg-deb", "--fsys-tarfile", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
-        try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as members:
-                yield members
-        except tarfile.TarError as error:
-            raise _no_package(path, str(error)) from error
-
-
-def _no_package(path: Path, why: str) -> FleetPolicyError:
-    fix = "remove the file, so that it is fetched again"
-    return FleetPolicyError(PACKAGE_MISSING.at(Span(str(path)), why=why, fix=fix))

@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from fleetpolicy.model.scalars import SOME, SOME_ITEMS, TO_NUMBER, Document, Size, Text, size_kib
+from fleetpolicy.model.scalars import (
+    SOME,
+    SOME_ITEMS,
+    TO_NUMBER,
+    Document,
+    Size,
+    Text,
+    Truth,
+    size_kib,
+)
 
 KernelPrefix = Annotated[Text, Field(pattern=r"^(newest|[1-9][0-9]*\.[0-9]+(\.[0-9]+)?)\Z")]
 DeviceModel = Literal["e1000e", "edu", "igb", "ivshmem", "nvme"]
@@ -42,12 +51,14 @@ class EmulatedHost(Document):
         cpu: QEMU's CPU model: max, neoverse-n2 and neoverse-v1 have FWB and DIC, cortex-a710 FWB
             alone, neoverse-n1 neither.
         memory: At least 1GiB.
+        libvirt: Whether libvirt and QEMU are on it, for guests.
     """
 
     kernels: Annotated[tuple[KernelPrefix, ...], SOME, SOME_ITEMS] = ("6.12",)
     cpu: Literal["cortex-a710", "max", "neoverse-n1", "neoverse-n2", "neoverse-v1"] = "max"
     cpus: Annotated[int, Field(ge=1, le=8), TO_NUMBER] = 2
     memory: Size = "2GiB"
+    libvirt: Truth = False
     devices: Annotated[tuple[EmulatedDevice, ...], Field(max_length=16)] = ()
 
     @model_validator(mode="after")

@@ -164,15 +164,15 @@ def test_memory_that_the_machine_lacks_is_refused(
 
 def test_disk_of_other_kernels_is_kept_and_refused(host: InventoryHost, tmp_path: Path) -> None:
     folder = HostFolder(folder_of(host), "arm-01")
-    image = Image(tmp_path / "image", ("6.1.9-arm64",))
+    image = Image(tmp_path / "image", ("6.1.9-arm64",), libvirt=True)
 
     with pytest.raises(FleetPolicyError) as caught:
         folder.make(image, EmulatedHost(), NO_PROGRAMS)
 
     assert refused(caught.value) == (
         "FP838",
-        "it has 6.12.1-arm64, 7.3.4-arm64, and 6.1.9-arm64 are asked for",
-        "run: fleetpolicy lab reset, or keep the kernels",
+        "it was made with 6.12.1-arm64, 7.3.4-arm64, and 6.1.9-arm64, libvirt is asked for",
+        "run: fleetpolicy lab reset, or leave the machine as it was",
     )
 
 

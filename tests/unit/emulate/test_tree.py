@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate.dpkg import PackageList
 from fleetpolicy.emulate.tree import Kept, Node, TreeWriter
 
 CONTROL = "Package: tiny\nVersion: 1\nArchitecture: all\nMaintainer: Nobody <>\nDescription: t\n"
@@ -103,3 +104,30 @@ def test_add_package_of_something_else_is_a_finding(tmp_path: Path) -> None:
     [finding] = caught.value.diagnostics
     assert finding.rule.id == "FP811"
     assert finding.span.path == str(place)
+    assert finding.why == "dpkg-deb cannot read it: empty file"
+
+
+def test_package_list_is_what_dpkg_reads(tiny: Path, tmp_path: Path) -> None:
+    listed = PackageList()
+    _, paths = written(tiny, Kept(()))
+    listed.add(tiny, paths)
+    for path, node in listed.nodes().items():
+        place = tmp_path / path
+        if node.content is None:
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            assert isinstance(node.content, bytes)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(node.content)
+
+    query = ["dpkg-query", f"--admindir={tmp_path}/var/lib/dpkg"]
+    shown = subprocess.run(
+        [*query, "-W", "-f", "${Package} ${Version} ${Status}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = subprocess.run([*query, "-L", "tiny"], capture_output=True, text=True, check=True)
+
+    assert shown.stdout == "tiny 1 install ok installed"
+    assert set(files.stdout.split()) == set(paths)
