@@ -80,7 +80,7 @@ def _misfits(site: Site, guest: ResolvedGuest, root: Element) -> Iterator[Found]
     arch = site.host_class.facts.arch
     for item in root.find_all("os", "type"):
         if item.get("arch") not in {"", arch}:
-            yield item, f"it is for {item.get('arch')}, and its host is {arch}", f"write {arch}"
+            yield item, f"it is for {item.get('arch'):.60}, and its host is {arch}", f"write {arch}"
     for item in root.find_all("cpu", "numa"):
         if not has_cells(guest):
             yield item, "it has NUMA cells, which the guest does not know of", "write spec.numa"
@@ -94,7 +94,7 @@ def _repeated(root: Element) -> Iterator[Found]:
     seen: set[str] = set()
     for item in root.children:
         if item.tag in seen and item.tag not in _MANY:
-            yield item, f"there is more than one <{item.tag}>", "keep one of them"
+            yield item, f"there is more than one <{item.tag:.60}>", "keep one of them"
         seen.add(item.tag)
 
 
@@ -104,7 +104,7 @@ def _boot_conflicts(guest: ResolvedGuest, root: Element) -> Iterator[Found]:
     taken = {str(order) for order in orders if order}
     for item in walk(root):
         if item.tag == "boot" and item.get("order") in taken:
-            yield item, f"boot order {item.get('order')} is the guest's too", "give it another"
+            yield item, f"boot order {item.get('order'):.60} is the guest's too", "give it another"
     for item in root.find_all("os", "boot") if taken else ():
         fix = "remove it, or the guest's bootOrder"
         yield item, "<boot dev> does not go with a bootOrder", fix
@@ -121,7 +121,7 @@ def _used_twice(guest: ResolvedGuest, root: Element) -> Iterator[Found]:
     for item in (item for item in walk(root) if item.tag == "alias"):
         aliases[item.get("name")] += 1
         if aliases[item.get("name")] > 1:
-            yield item, f"alias {item.get('name')} is taken", "give it another"
+            yield item, f"alias {item.get('name'):.60} is taken", "give it another"
     places: set[tuple[int, ...]] = set()
     devices = (child for item in root.find_all("devices") for child in item.children)
     for item in (place for device in devices for place in device.find_all("address")):
@@ -185,15 +185,15 @@ def _wrong_iommus(root: Element) -> Iterator[Found]:
         if item.get("model") == "smmuv3" and not bus and (len(found) > 1 or driver.get("accel")):
             yield item, "an SMMU of several, or with accel, has no pciBus", "write its pciBus"
         if bus and controllers.get(bus) not in {"pcie-root", "pcie-expander-bus"}:
-            why = f"pciBus {bus} is {controllers.get(bus) or 'no controller'}"
+            why = f"pciBus {bus:.60} is {controllers.get(bus) or 'no controller':.60}"
             yield item, why, "name the index of an expander bus or of the root complex"
         if item.get("model") == "smmuv3" and any(one.get("model") == "virtio" for one in found):
             yield item, "an smmuv3 stands beside a virtio IOMMU", "keep one kind of them"
         ssids, oas = driver.get("ssidsize"), driver.get("oas")
         if ssids and ssids != "auto" and not 0 <= _number(ssids) <= _MOST_SSID_BITS:
-            yield item, f"ssidsize {ssids}", "write 0 to 20, or auto"
+            yield item, f"ssidsize {ssids:.60}", "write 0 to 20, or auto"
         if oas and oas not in {"44", "48", "auto"}:
-            yield item, f"oas {oas}", "write 44, 48 or auto"
+            yield item, f"oas {oas:.60}", "write 44, 48 or auto"
 
 
 def _number(text: str) -> int:

@@ -99,7 +99,7 @@ class _Reader:
         if not text.strip():
             text = ""
         elif done.children:
-            why = f"<{done.tag}> has text beside its elements"
+            why = f"<{done.tag:.60}> has text beside its elements"
             raise _FaultError(Fault(done.line, why, "remove the text, or make it a comment"))
         self._check_text(text)
         self._stack[-1].children.append(
@@ -122,13 +122,13 @@ class _Reader:
 
 def _check_root(root: Element) -> None:
     if root.tag != "domain" or root.get("type") != "kvm":
-        why = f"its root is <{root.tag} type='{root.get('type')}'>"
+        why = f"its root is <{root.tag:.60} type='{root.get('type'):.60}'>"
         raise _FaultError(Fault(root.line, why, "write <domain type='kvm'>"))
     for item in walk(root):
         for name, value in item.attributes:
             is_ours = name == "xmlns:qemu"
             if name == "xmlns" or (_is_namespace(name) and is_ours != (value == QEMU_NAMESPACE)):
-                why = f"{name} is bound to {value}"
+                why = f"{name:.60} is bound to {value:.60}"
                 fix = f"bind xmlns:qemu, and it alone, to {QEMU_NAMESPACE}"
                 raise _FaultError(Fault(item.line, why, fix))
 

@@ -2,9 +2,9 @@
 
 python tests/fuzz/atheris_loader.py TARGET [libFuzzer's options] CORPUS...
 
-Targets: policy, record, settings, plan. An input fails if it ends in anything but findings, or if a
-finding is not fit to be read. libFuzzer's -timeout and -rss_limit_mb add the limits of time and
-memory.
+Targets: policy, record, settings, plan, template. An input fails if it ends in anything but
+findings, or if a finding is not fit to be read. libFuzzer's -timeout and -rss_limit_mb add the
+limits of time and memory.
 """
 
 import gzip
@@ -20,7 +20,11 @@ with atheris.instrument_imports(include=["fleetpolicy", "yaml"]):
     from fleetpolicy.load import policy, records, settings, source
     from fleetpolicy.load.files import PolicyFile
     from fleetpolicy.load.validation import judge
+    from fleetpolicy.model.template import Template
     from fleetpolicy.plan import parse_plan
+    from fleetpolicy.render.rules import TEMPLATE_UNUSABLE
+    from fleetpolicy.render.template import Fault, read_template
+    from fleetpolicy.render.xml import write_xml
 
 LONGEST = 4_000
 
@@ -53,11 +57,21 @@ def fuzz_plan(data: bytes) -> Iterable[Diagnostic]:
     return ()
 
 
+def fuzz_template(data: bytes) -> Iterable[Diagnostic]:
+    found = read_template(Template("fuzz.xml", data, ""))
+    if not isinstance(found, Fault):
+        assert read_template(Template("again.xml", write_xml(found).encode(), "")) == found
+        return ()
+    place = Span("fuzz.xml", found.line, 1)
+    return (TEMPLATE_UNUSABLE.at(place, why=found.why, fix=found.fix),)
+
+
 TARGETS = {
     "policy": fuzz_policy,
     "record": fuzz_record,
     "settings": fuzz_settings,
     "plan": fuzz_plan,
+    "template": fuzz_template,
 }
 
 

@@ -390,3 +390,44 @@ def test_disks_stand_in_the_order_in_which_libvirt_keeps_them(tmp_path: Path) ->
     root = ET.fromstring(text)  # noqa: S314 our own output
     names = [item.get("dev") for item in root.findall("devices/disk/target")]
     assert names == ["vda", "vdb", "vdc", "vdd", "sda", "sdb"]
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "<domain type='kvm'>",
+            "</domain>",
+            "<a>",
+            "</a>",
+            "<a/>",
+            "&",
+            "&amp;",
+            "&#0;",
+            "&#xFFFE;",
+            "\0",
+            "<![CDATA[",
+            "]]>",
+            "<!--",
+            "-->",
+            "<?xml version='1.0' encoding='utf-16'?>",
+            "<!DOCTYPE a>",
+            " xmlns='b'",
+            "\ufffe",
+            "\ue000",
+            "x",
+            "\n",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200), PIECES.map(str.encode), PIECES.map(lambda x: x.encode("utf-16"))
+    )
+)
+def test_whatever_is_read_is_a_domain_or_a_fault(data: bytes) -> None:
+    found = read(data)
+
+    assert isinstance(found, Fault) or found.tag == "domain"
