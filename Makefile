@@ -32,6 +32,9 @@ test-consumers: setup
 test-lab: setup
 	@$(PYTHON_BIN) -m pytest --lab tests/lab
 
+test-lab-golden: setup
+	@$(PYTHON_BIN) -m pytest --lab --update-golden tests/lab/test_measure.py
+
 golden: setup
 	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py tests/unit/compare/test_radius.py tests/unit/render/test_domain.py
 
@@ -50,4 +53,4 @@ fuzz: setup
 clean:
 	rm -rf .venv .cache .lab inventories/*/.lab build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo test test-consumers test-lab golden benchmark benchmark-peers fuzz clean
+.PHONY: help setup demo test test-consumers test-lab test-lab-golden golden benchmark benchmark-peers fuzz clean

@@ -112,7 +112,7 @@ def measure_cell(
     if place.exists() and not anew:
         return _read(place, is_kept=True)
     folder = cache_folder() / "machines" / key
-    with locked(place), locked(folder), writing(place):
+    with locked(place), writing(place):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         archive = folder / "initrd"

@@ -21,14 +21,16 @@ CHECK = "measured-as-simulated"
 def measure_hosts(request: Request, loaded: Loaded, looked: Looked, verified: Verified) -> Verified:
     """Return the verification with one more check per host that gives devices away.
 
-    Each device is taken from VFIO for a moment, so no guest may have it; simulated hosts have
-    nothing to measure.
+    Each device is taken from VFIO for a moment, so no guest may have it; simulated and
+    x86 hosts have nothing to measure.
     """
     fleet = verified.work.fleet
     wanted = {
         host.name: [item.device.address for item in fleet.class_of(host).assignments]
         for host in fleet.hosts
-        if loaded.inventory.hosts[host.name].simulated is None and host.name in looked.records
+        if fleet.class_of(host).kernel is not None
+        and loaded.inventory.hosts[host.name].simulated is None
+        and host.name in looked.records
     }
     wanted = {name: addresses for name, addresses in wanted.items() if addresses}
     request.progress(f"measuring {amount(sum(map(len, wanted.values())), 'device')}")

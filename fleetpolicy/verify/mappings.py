@@ -77,6 +77,15 @@ def observed_kernel(
     return replace(kernel, behaviour=replace(kernel.behaviour, normal_nc_by_consent=consents))
 
 
+def observed_driver(address: str, record: HostRecord, known: Known) -> VfioDriver | None:
+    """Return the VFIO driver that a device is bound to, its consent as it is really set."""
+    binding = record.state.bindings.get(address)
+    driver = known.driver(binding.driver) if binding and binding.driver else None
+    if driver and binding and not is_withholding(driver, binding, record.state):
+        return replace(driver, consent=True)
+    return driver
+
+
 def _judge_device(
     assignment: Assignment,
     host_class: HostClass,
@@ -95,9 +104,7 @@ def _judge_device(
     device = _observed(record, assignment.device.address)
     binding = record.state.bindings.get(assignment.device.address)
     bound = binding.driver if binding else None
-    driver = known.driver(bound) if bound else None
-    if driver and binding and not is_withholding(driver, binding, record.state):
-        driver = replace(driver, consent=True)
+    driver = observed_driver(assignment.device.address, record, known)
     if device is None or driver is None:
         yield (
             f"no region of {assignment.device.address} can be mapped: it is bound to "

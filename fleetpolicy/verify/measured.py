@@ -31,7 +31,7 @@ from fleetpolicy.simcore.kvm import (
     kvm_stage2,
     stage2_memattr,
 )
-from fleetpolicy.verify.mappings import Known, observed_kernel
+from fleetpolicy.verify.mappings import Known, observed_driver, observed_kernel
 from fleetpolicy.verify.rules import MEASURED_OTHERWISE, NOT_MEASURED
 from fleetpolicy.verify.subject import subject_of
 
@@ -108,11 +108,20 @@ def _find_unmeasured(measurement: Measurement, running: Running) -> Iterator[Dia
                 for case in region.cases
                 if isinstance(case.entry, NoEntry) and case.run == _OK
             }
-        if device.driver and running.known.driver(device.driver) is None:
-            reasons.add(f"no DriverProfile knows {device.driver}")
+        reasons |= _misfits(device, running)
         for reason in sorted(reasons):
             why = f"{device.address} on {device.driver or 'no driver'}: {reason}"
             yield _not_measured(running, device.address, why)
+
+
+def _misfits(device: MeasuredDevice, running: Running) -> set[str]:
+    """Say why a device that was measured cannot be compared."""
+    if device.driver is None:
+        return set()
+    driver = observed_driver(device.address, running.record, running.known)
+    if driver is None:
+        return {f"no DriverProfile knows {device.driver}"}
+    return set() if driver.name == device.driver else {f"it was on {driver.name} a moment before"}
 
 
 def _not_measured(running: Running, device: str, why: str) -> Diagnostic:
@@ -141,8 +150,8 @@ def _find_differences(compared: tuple[Comparison, ...], running: Running) -> Ite
 
 
 def _compare_device(device: MeasuredDevice, running: Running) -> Iterator[Comparison]:
-    driver = running.known.driver(device.driver) if device.driver else None
-    if driver is None:
+    driver = observed_driver(device.address, running.record, running.known)
+    if driver is None or driver.name != device.driver:
         return
     regions = {region.index: region for region in _predicted_regions(device, driver, running)}
     for measured in device.regions:

@@ -29,6 +29,11 @@ CACHEABLE = replace(
     bindings=((NETWORK_CARD, "vfio-pci"), (SHARED_MEMORY, "lab_vfio_pci")),
     policies=(HERE / "policies",),
 )
+OPT_OUT = replace(
+    PLAIN,
+    modules=((HERE.parents[1] / "kernel", ""),),
+    bindings=((NETWORK_CARD, "optout_vfio_pci"), (SHARED_MEMORY, "vfio-pci")),
+)
 WITH_FWB_AND_DIC, WITH_FWB, WITHOUT = "max", "cortex-a710", "neoverse-n1"
 
 
@@ -45,6 +50,7 @@ def measure(config: pytest.Config, matrix: Matrix, suffix: str = "") -> list[Mea
             number = cell.release.partition("-")[0].partition("+")[0]
             path = RECORDED / f"{number}_{cell.cpu}{suffix}.json"
             kept = {key: cell.answer.reply[key] for key in ("measurement", "record", "status")}
+            RECORDED.mkdir(exist_ok=True)
             path.write_text(json.dumps(kept, separators=(",", ":"), sort_keys=True) + "\n")
     return cells
 
@@ -89,6 +95,40 @@ def test_decisive_cells_of_coherent_memory_are_as_predicted(pytestconfig: pytest
         WITH_FWB_AND_DIC: ["Normal, executable", "Normal, executable"],
         WITH_FWB: ["EINVAL at memslot creation", "EFAULT at fault"],
     }
+
+
+def test_decisive_cell_of_the_opt_out_is_as_predicted(pytestconfig: pytest.Config) -> None:
+    matrix = replace(OPT_OUT, kernels=(NEWEST,), cpus=(WITH_FWB_AND_DIC,))
+    (seen,) = check(measure(pytestconfig, matrix, "_optout")).values()
+
+    assert (seen["bar0", "load"], seen["bar0", "consent"]) == ("Device-nGnRE", "withholds")
+    assert (seen["bar2", "load"], seen["bar2", "consent"]) == ("Normal-NC", "consents")
+
+
+def test_opt_out_that_is_switched_off_is_as_predicted(pytestconfig: pytest.Config) -> None:
+    ((source, _),) = OPT_OUT.modules
+    matrix = replace(OPT_OUT, kernels=(NEWEST,), cpus=(WITHOUT,))
+    matrix = replace(matrix, modules=((source, "stage2=normal-nc"),))
+    (seen,) = check(measure(pytestconfig, matrix, "_optout-off")).values()
+
+    assert (seen["bar0", "load"], seen["bar0", "consent"]) == ("Normal-NC", "consents")
+
+
+def test_opt_out_in_every_era_is_as_predicted(pytestconfig: pytest.Config) -> None:
+    seen = check(measure(pytestconfig, replace(OPT_OUT, cpus=(WITH_FWB_AND_DIC,)), "_optout"))
+
+    assert [cell["bar0", "load"] for cell in seen.values()] == ["Device-nGnRE"] * 3
+
+
+def test_pages_of_16_kib_are_as_predicted(pytestconfig: pytest.Config) -> None:
+    matrix = replace(CACHEABLE, kernels=(f"{NEWEST}/arm64-16k",), cpus=(WITH_FWB_AND_DIC,))
+    cells = measure(pytestconfig, matrix, "_16k_memory")
+    (seen,) = check(cells).values()
+
+    record = cells[0].judged.record
+    assert record is not None
+    assert record.facts.kernel.page_size_kib == 16
+    assert (seen["bar0", "load"], seen["memory", "load"]) == ("Normal-NC", "Normal, executable")
 
 
 def test_whole_matrix_of_vfio_pci_is_as_predicted(pytestconfig: pytest.Config) -> None:

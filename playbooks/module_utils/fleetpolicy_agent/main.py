@@ -70,6 +70,8 @@ def _apply(host: Host, request: dict[str, object]) -> dict[str, object]:
 def _measure(host: Host, request: dict[str, object]) -> dict[str, object]:
     if host.is_simulated:
         return {"status": "failed", "message": "a simulated host has no stage 2 to be measured"}
+    if os.uname().machine != "aarch64":
+        return {"status": "failed", "message": "stage 2 is measured on arm64 hosts alone"}
     # The probe travels with this request alone, and stands beside the agent.
     from ansible.module_utils.fleetpolicy_agent.look import look  # noqa: PLC0415
     from ansible.module_utils.fleetpolicy_probe.measure import measure  # noqa: PLC0415

@@ -25,8 +25,9 @@ MEMBERS = ("ia_bits", "start_level", "pgd")
 LOAD, FETCH, LATE = "load", "fetch", "mapped-after-slot"
 DIRTY, MTE = "dirty-logging", "mte-guest"
 CASES = (LOAD, FETCH, LATE, DIRTY, MTE)
-REGION_IPA = 0x240000000
-ALIGNMENT_LIMIT = 1 << 30
+REGION_IPA, OTHER_IPA = 0x240000000, 0x280000000
+"""Where the guest sees the region: the one that is not the region's own physical address."""
+MAPPED_LIMIT = 1 << 30
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -127,26 +128,29 @@ def _region(device: Device, region: Region, reader: Reader, cases: list[str]) ->
 
 def _area(region: Region) -> Area:
     """Return addresses that large mappings are possible at."""
-    return Area(region.length, min(ALIGNMENT_LIMIT, 1 << region.length.bit_length() - 1))
+    size = min(region.length, MAPPED_LIMIT)
+    return Area(size, 1 << size.bit_length() - 1)
 
 
 def _case(case: str, device: Device, region: Region, reader: Reader) -> dict[str, object]:
     """Return what became of a region under the circumstances of a case."""
     shown: dict[str, object] = {"case": case, "memslot": None, "run": None}
     area, guest = _area(region), None
+    physical = device.physical(region.index) + region.start
+    ipa = OTHER_IPA if physical == REGION_IPA else REGION_IPA
     try:
         guest = Guest(mte=case == MTE)
         if case != LATE:
             area.map(device.file, region.offset)
         flags = LOG_DIRTY_PAGES if case == DIRTY else 0
-        shown["memslot"] = guest.add_slot(1, REGION_IPA, area.size, area.address, flags)
+        shown["memslot"] = guest.add_slot(1, ipa, area.size, area.address, flags)
         if shown["memslot"] != OK:
             return shown
         if case == LATE:
             area.map(device.file, region.offset)
         reader.forget()
-        run, value = guest.touch(REGION_IPA, fetch=case == FETCH)
-        shown.update({"run": run, "value": f"{value:#x}", "entry": reader.entry(REGION_IPA)})
+        run, value = guest.touch(ipa, fetch=case == FETCH)
+        shown.update({"run": run, "value": f"{value:#x}", "entry": reader.entry(ipa)})
         shown["ram"] = reader.entry(RAM_IPA + RAM_DATA)
     except ProbeError as error:
         shown["refused"] = str(error)
