@@ -112,9 +112,10 @@ class Apt:
             FleetPolicyError: A package is not there, or some cannot be together.
         """
         wanted = sorted(set(names))
-        done = self._run("apt-get", "-qq", "-y", "--print-uris", "install", *wanted)
+        done = self._run("apt-get", "-q", "-y", "--print-uris", "install", *wanted)
         if done.returncode:
-            raise not_to_be_had(" ".join(wanted), done.stderr or done.stdout)
+            unmet = [line for line in done.stdout.splitlines() if "epends:" in line]
+            raise not_to_be_had(" ".join(wanted), "\n".join([*unmet, done.stderr]))
         return tuple(sorted(read_uris(done.stdout), key=lambda item: item.name))
 
     def find(self, names: Iterable[str]) -> tuple[Package, ...]:

@@ -1,5 +1,9 @@
+import os
+import select
 import stat
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -95,6 +99,39 @@ def test_machine_that_ends_of_itself_is_told_from_one_that_does_not(tmp_path: Pa
     assert (ended.ended, stayed.ended) == (True, False)
     assert (tmp_path / "one" / "console").read_text() == "done\n"
     assert find(tmp_path / "two") is None
+
+
+def test_machine_that_is_run_ends_with_the_process_that_runs_it(tmp_path: Path) -> None:
+    staying = emulator(tmp_path, "echo up >console; exec sleep 60 # qemu-system-aarch64")
+    folder = tmp_path / "one"
+    program = (
+        "import sys; from pathlib import Path; from fleetpolicy.emulate.machine import *; "
+        "from fleetpolicy.emulate.qemu import Emulator; "
+        f"run(Emulator(({staying.command[0]!r},), '10.0'), Machine('max', 1, 1, ()), "
+        f"Path({str(folder)!r}), 60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as runner:
+        while not (folder / "console").exists():
+            time.sleep(0.05)
+        (pid,) = (
+            int(path.name)
+            for path in Path("/proc").iterdir()
+            if path.name.isdigit() and _works_in(path, folder)
+        )
+        runner.kill()
+
+    descriptor = os.pidfd_open(pid)
+    try:
+        assert select.select([descriptor], [], [], 30)[0]
+    finally:
+        os.close(descriptor)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink() == folder
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("begin", [start, partial(run, seconds=60)])
