@@ -11,8 +11,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fleetpolicy.load import load_policies
 from fleetpolicy.model.scalars import KernelValue, canonical_module
-from fleetpolicy.simcore.boot import driver_for
+from fleetpolicy.simcore.boot import KernelBuild, ModuleSoftdep, driver_for
 from fleetpolicy.simcore.boot.aliases import matches_alias
+from fleetpolicy.simcore.boot.kmod import Kmod, Request
+from fleetpolicy.simcore.boot.machine import Machine
+from fleetpolicy.simcore.boot.modprobe import parse_modprobe_d
+from fleetpolicy.simcore.boot.trace import Cause
 from tests.integration.consumers.agent import agent
 from tests.integration.consumers.kernels import ModuleTree, provide_tree
 from tests.integration.consumers.libkmod import Libkmod
@@ -31,6 +35,7 @@ KINDS = {"uint": "int", "charp": "string"}
 # The catalogue has them for kernels that are configured otherwise.
 CONFIGURED = {"vfio": {"enable_unsafe_noiommu_mode"}, "vfio_pci": {"disable_vga"}}
 ID = "pci:v0000xxxxd0000xxxx"
+STEP = 8
 VALUE = TypeAdapter[str](KernelValue, config=ConfigDict(regex_engine="python-re"))
 
 
@@ -101,6 +106,55 @@ def test_softdep_keeps_what_the_native_driver_asks_for(
     assert own[native]["pre"]
     assert set(without) <= set(loaded)
     assert list(loaded).index("vfio_pci") < list(loaded).index(native)
+
+
+def test_modelled_loads_are_those_of_modprobe_for_pci_drivers(
+    tree: ModuleTree, tmp_path: Path
+) -> None:
+    files, _ = rendered(tmp_path, nvme_policy())
+    text = files[MODPROBE].content
+    folder = configuration(tmp_path, text)
+    build = read_build_of(tree)
+    config = parse_modprobe_d({MODPROBE: text}, build.softdeps)
+    aliases = (tree.modules / "modules.alias").read_text()
+    drivers = sorted(set(re.findall(r"^alias pci:\S+ (\S+)$", aliases, re.MULTILINE)))[::STEP]
+
+    disagreed = {}
+    for driver in (*drivers, "nvme", "vfio_pci"):
+        machine = Machine(build, {})
+        kmod = Kmod(machine, config, (), machine.loadable)
+        kmod.load(driver, Cause("the test", driver), Request())
+        real = [name for name in loads(tree, folder, driver) if name not in machine.builtin]
+        if list(machine.loaded) != real:
+            disagreed[driver] = (list(machine.loaded), real)
+
+    assert disagreed == {}
+    assert len(drivers) > 40
+
+
+def read_build_of(tree: ModuleTree) -> KernelBuild:
+    """Return a kernel's build as far as loading goes, from depmod's files."""
+    lines = (tree.modules / "modules.dep").read_text().splitlines()
+    dependencies = {
+        name_of(path): tuple(name_of(needed) for needed in reversed(needs_.split()))
+        for path, _, needs_ in (line.partition(":") for line in lines)
+    }
+    built_in = (tree.modules / "modules.builtin").read_text().split()
+    text = (tree.modules / "modules.softdep").read_text()
+    softdeps: dict[str, ModuleSoftdep] = {}
+    for module, rest in re.findall(r"^softdep (\S+) (.*)$", text, re.MULTILINE):
+        pre, _, post = rest.partition("post:")
+        made = ModuleSoftdep(tuple(pre.replace("pre:", "").split()), tuple(post.split()))
+        softdeps.setdefault(module, made)
+    text = (tree.modules / "modules.alias").read_text()
+    return KernelBuild(
+        tree.release,
+        frozenset(name_of(path) for path in built_in),
+        frozenset(dependencies),
+        tuple(re.findall(r"^alias (\S+) (\S+)$", text, re.MULTILINE)),
+        softdeps,
+        dependencies=dependencies,
+    )
 
 
 def test_every_value_that_policy_takes_arrives_unchanged(tree: ModuleTree, tmp_path: Path) -> None:
