@@ -37,6 +37,8 @@ test-lab-golden: setup
 
 golden: setup
 	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_cases.py tests/test_house.py tests/unit/compare/test_radius.py tests/unit/render/test_domain.py
+	@$(PYTHON_BIN) -m pytest -q --update-golden -m shows tests/unit tests/integration
+	@$(PYTHON_BIN) -m pytest -q --update-golden tests/test_messages.py
 
 benchmark: setup
 	@$(PYTHON_BIN) -m benchmarks.fleet

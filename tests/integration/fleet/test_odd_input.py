@@ -47,6 +47,7 @@ def with_far_host(fleet: str) -> None:
         Path(fleet, "host_vars", f"{name}.yaml").write_text(only_old)
 
 
+@pytest.mark.shows("FP606")
 @pytest.mark.ansible
 @pytest.mark.parametrize(
     ("words", "why"),
@@ -81,6 +82,7 @@ def test_forks_that_are_no_number_of_hosts_are_a_usage_error(
     assert f"argument --forks: {number} is no number of one or more" in capsys.readouterr().err
 
 
+@pytest.mark.shows("FP610")
 @pytest.mark.ansible
 @pytest.mark.parametrize(
     "words",

@@ -122,6 +122,7 @@ def test_policy_edit_shows_as_exactly_that_edit_and_where_it_is(fleet: Path, run
     assert text.endswith("1 of 1 host change (0 to create, 1 to change, 0 to remove); 1 reboot.\n")
 
 
+@pytest.mark.accepts("FP602", "FP603")
 def test_saved_plan_is_applied_exactly_and_to_its_hosts_alone(fleet: Path, run: Run) -> None:
     edit(fleet / "policies/fleet.yaml", 'iommu.strict: "1"', 'iommu.strict: "0"')
     assert run("plan", "--limit", "old-01", "--out", "p.fpz")[0] == 0

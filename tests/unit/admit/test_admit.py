@@ -18,12 +18,14 @@ def found(folder: Path, named: Path | None) -> tuple[Diagnostic, ...]:
     return admit(fleet, rendering, named)
 
 
+@pytest.mark.accepts("FP440", "FP441", "FP442")
 def test_domain_that_is_admitted_is_no_finding(tmp_path: Path) -> None:
     schemas = write_lax_schemas(tmp_path / "schemas" / "12.8.0")
 
     assert found(tmp_path, schemas.parent) == ()
 
 
+@pytest.mark.shows("FP440")
 def test_domain_that_is_not_admitted_is_refused_with_its_line(tmp_path: Path) -> None:
     schemas = write_lax_schemas(tmp_path / "schemas", without="acpi")
     fleet = resolved(tmp_path, gpu_policy(), **NEW_LIBVIRT)
@@ -47,6 +49,7 @@ def test_domain_that_is_not_admitted_is_refused_with_its_line(tmp_path: Path) ->
     assert findings[0].subject.host == "gh-01"
 
 
+@pytest.mark.shows("FP441")
 def test_domain_beyond_older_schemas_is_not_judged(tmp_path: Path) -> None:
     schemas = write_lax_schemas(tmp_path / "schemas" / "9.0.0", without="acpi")
 
@@ -65,6 +68,7 @@ def test_domain_beyond_older_schemas_is_not_judged(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.shows("FP441")
 def test_domain_that_newer_schemas_admit_is_not_judged(tmp_path: Path) -> None:
     schemas = write_lax_schemas(tmp_path / "schemas" / "13.0.0")
 
@@ -76,6 +80,7 @@ def test_domain_that_newer_schemas_admit_is_not_judged(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.shows("FP441")
 def test_domain_is_not_judged_where_no_schemas_are_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +94,7 @@ def test_domain_is_not_judged_where_no_schemas_are_installed(
     )
 
 
+@pytest.mark.shows("FP441")
 def test_domain_is_not_judged_without_lxml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schemas_module, "INSTALLED", write_lax_schemas(tmp_path / "schemas"))
     monkeypatch.setitem(sys.modules, "lxml", None)
@@ -102,11 +108,13 @@ def test_domain_is_not_judged_without_lxml(tmp_path: Path, monkeypatch: pytest.M
     )
 
 
+@pytest.mark.shows("FP442")
 def test_schemas_that_are_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(FleetPolicyError):
         found(tmp_path, tmp_path / "missing")
 
 
+@pytest.mark.shows("FP442")
 def test_schemas_that_are_named_need_lxml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lxml", None)
 
@@ -125,3 +133,13 @@ def test_fleet_without_domains_needs_no_schemas(tmp_path: Path) -> None:
     rendering, _ = render(fleet)
 
     assert admit(fleet, rendering, tmp_path / "missing") == ()
+
+
+@pytest.mark.shows("FP442")
+def test_schemas_that_lack_what_they_include_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "domain.rng").write_text(
+        '<grammar xmlns="http://relaxng.org/ns/structure/1.0"><include href="no.rng"/></grammar>'
+    )
+
+    with pytest.raises(FleetPolicyError):
+        found(tmp_path, tmp_path)

@@ -2,12 +2,15 @@
 
 import json
 import sys
+from importlib import metadata
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fleetpolicy.cli import main
+from fleetpolicy.pipeline.examining import Item, _libvirt, _libyaml, _package
 
 INVENTORY = "all:\n  hosts:\n    real-01:\n      ansible_host: 192.0.2.1\n"
 
@@ -110,6 +113,7 @@ def test_doctor_names_each_setting_and_its_origin(
     ]
 
 
+@pytest.mark.accepts("FP551", "FP552")
 @pytest.mark.ansible
 def test_doctor_live_looks_at_the_hosts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(folder / "a")]) == 0
@@ -170,3 +174,31 @@ def test_doctor_without_schemas_of_libvirt_says_what_is_not_judged(
         f"{'':<28}fix: install libvirt-common (libvirt0 on Debian 12), or name a folder with "
         "--libvirt-schemas\n"
     ) in capsys.readouterr().out
+
+
+def test_package_that_is_too_old_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda _: "2.4.9")
+
+    wanted = "run: python -m pip install 'pydantic>=2.11'"
+    assert _package("pydantic", "2.11", is_optional=False) == Item(
+        "pydantic", "missing", "2.4.9, wanted at least 2.11", wanted
+    )
+
+
+def test_yaml_without_libyaml_is_slow_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+
+    assert _libyaml().fix == (
+        "install libyaml's headers, then: python -m pip install --force-reinstall PyYAML"
+    )
+
+
+def test_libvirt_that_is_not_there_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "libvirt", None)
+
+    assert _libvirt() == Item(
+        "libvirt",
+        "optional",
+        "domains are not validated by libvirt itself",
+        "install libvirt's headers, then: python -m pip install 'fleetpolicy[libvirt]'",
+    )

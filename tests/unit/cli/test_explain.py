@@ -67,6 +67,7 @@ def test_explain_names_the_line_behind_a_setting(
     assert capsys.readouterr().out == said
 
 
+@pytest.mark.accepts("FP606")
 @pytest.mark.ansible
 def test_explain_of_a_device_says_which_policy_wins(
     fleet: str, capsys: pytest.CaptureFixture[str]

@@ -21,6 +21,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.accepts("FP642", "FP643")
 def test_fmt_writes_the_file_and_keeps_its_mode(
     policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,6 +34,7 @@ def test_fmt_writes_the_file_and_keeps_its_mode(
     assert main(["fmt", "--check", "policies"]) == 0
 
 
+@pytest.mark.shows("FP641")
 def test_fmt_check_names_the_file_and_writes_nothing(
     policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +97,7 @@ def test_fmt_leaves_broken_files_alone_and_formats_the_others(
     assert broken.read_text() == "a: [b\n"
 
 
+@pytest.mark.shows("FP643")
 def test_fmt_without_files_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +114,7 @@ def test_fmt_without_files_is_refused(
     )
 
 
+@pytest.mark.shows("FP642")
 def test_fmt_into_a_folder_that_cannot_be_written_says_so(
     policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

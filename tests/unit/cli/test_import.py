@@ -34,6 +34,7 @@ def test_import_writes_a_policy_that_holds(facts: Path, capsys: pytest.CaptureFi
     assert main(["validate", "first.yaml"]) == 0
 
 
+@pytest.mark.accepts("FP645")
 def test_import_prints_the_policy_and_nothing_else(
     facts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_import_prints_the_policy_and_nothing_else(
     assert told.err.endswith("written from 1 host; a plan would change 1\n")
 
 
+@pytest.mark.shows("FP644")
 def test_import_overwrites_nothing(facts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("first.yaml").write_text("mine\n")
 
@@ -89,6 +91,7 @@ def test_import_into_a_folder_that_is_not_there_says_so(
     )
 
 
+@pytest.mark.shows("FP645")
 def test_import_without_records_is_refused(facts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(facts)
 

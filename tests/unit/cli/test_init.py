@@ -59,6 +59,7 @@ def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
+@pytest.mark.accepts("FP644")
 def test_init_writes_the_files_and_schemas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,6 +76,7 @@ def test_init_writes_the_files_and_schemas(
     assert schemas == sorted(path.name for path in (PROJECT / "schemas").glob("*.json"))
 
 
+@pytest.mark.accepts("FP641")
 def test_init_repository_is_valid_and_formatted(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +158,7 @@ def test_gitlab_template_passes_on_an_init_repository(repository: Path, inventor
     run("\n".join(job["script"]), **{**job["variables"], "FLEETPOLICY_INVENTORY": inventory})
 
 
+@pytest.mark.shows("FP644")
 def test_init_overwrites_nothing_and_then_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,6 +178,7 @@ def test_init_overwrites_nothing_and_then_writes_nothing(
     assert Path("README.md").read_text() == "mine\n"
 
 
+@pytest.mark.shows("FP642")
 def test_init_that_fails_midway_takes_everything_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

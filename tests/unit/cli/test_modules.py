@@ -3,10 +3,16 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.cli import main
+from fleetpolicy.load import load_inventory, load_policies
+from fleetpolicy.load.places import Places
+from fleetpolicy.pipeline.installing import _real_hosts
+from fleetpolicy.pipeline.loading import Loaded
 
-DEMO = Path(__file__).resolve().parents[3] / "inventories" / "demo"
+TESTS = Path(__file__).resolve().parents[2]
+DEMO = TESTS.parent / "inventories" / "demo"
 
 
+@pytest.mark.shows("FP620")
 @pytest.mark.ansible
 def test_modules_for_a_fleet_of_simulated_hosts_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -25,3 +31,14 @@ def test_modules_for_a_fleet_of_simulated_hosts_are_refused(
         "  see: docs/opt-out.md; docs/simulated-hosts.md; fleetpolicy explain FP620\n"
         "1 error\n"
     )
+
+
+@pytest.mark.ansible
+@pytest.mark.accepts("FP620")
+def test_modules_go_to_the_hosts_that_exist() -> None:
+    policy, _ = load_policies([TESTS / "cases" / "demo" / "policy.yaml"])
+    inventory = load_inventory(TESTS / "fleet" / "hosts.yaml", limit="gh-01:gh-02")
+
+    hosts = _real_hosts(Loaded(Places(None, (), None), policy, inventory, ()))
+
+    assert hosts == ["gh-01", "gh-02"]

@@ -84,69 +84,77 @@ def test_every_format_is_printed_where_it_is_asked_for_alone(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (
+        pytest.param(
             ["--output", "xml"],
             (
                 "FP601 unknown-output-format",
                 "--output xml: there is no format xml; explain has text, json and ndjson",
                 "write --output ndjson, or --output ndjson=FILE",
             ),
+            marks=pytest.mark.shows("FP601"),
         ),
-        (
+        pytest.param(
             ["--output", "sarif=x.sarif"],
             (
                 "FP601 unknown-output-format",
                 "--output sarif=x.sarif: explain has text, json and ndjson",
                 "write --output ndjson, or --output ndjson=FILE",
             ),
+            marks=pytest.mark.shows("FP601"),
         ),
-        (
+        pytest.param(
             ["--output", "json="],
             (
                 "FP601 unknown-output-format",
                 "--output json= names no file",
                 "write --output json, or --output json=FILE",
             ),
+            marks=pytest.mark.shows("FP601"),
         ),
-        (
+        pytest.param(
             ["--output", "text", "--output", "json"],
             (
                 "FP608 outputs-collide",
                 "text and json go to standard output",
                 "write all but one to files of their own: --output json=FILE",
             ),
+            marks=pytest.mark.shows("FP608"),
         ),
-        (
+        pytest.param(
             ["--output", "text=a", "--output", "json=./a"],
             (
                 "FP608 outputs-collide",
                 "text and json go to a",
                 "write all but one to files of their own: --output json=FILE",
             ),
+            marks=pytest.mark.shows("FP608"),
         ),
-        (
+        pytest.param(
             ["--output", "json=no/such/x.json"],
             (
                 "FP609 output-not-written",
                 "--output json=no/such/x.json: there is no folder no/such",
                 "make it: mkdir -p no/such",
             ),
+            marks=pytest.mark.shows("FP609"),
         ),
-        (
+        pytest.param(
             ["--output", "json=."],
             (
                 "FP609 output-not-written",
                 "--output json=.: it is a folder",
                 "name a file in it",
             ),
+            marks=pytest.mark.shows("FP609"),
         ),
-        (
+        pytest.param(
             ["--output", f"json={'x' * 300}/y"],
             (
                 "FP609 output-not-written",
                 f"--output json={'x' * 300}/y: File name too long",
                 "make room for it, or name another file",
             ),
+            marks=pytest.mark.shows("FP609"),
         ),
     ],
 )
@@ -188,6 +196,7 @@ def test_output_that_is_wrong_is_told_in_the_formats_that_are_right(
     )
 
 
+@pytest.mark.shows("FP601")
 def test_output_of_a_command_that_only_prints_is_text_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -241,8 +250,11 @@ def test_read_targets_of_a_folder_that_is_not_writable_says_so(tmp_path: Path) -
 
     _, findings = read_targets([f"json={tmp_path}/x.json"], "plan")
 
-    assert [item.why for item in findings] == [
-        f"--output json={tmp_path}/x.json: {tmp_path} is not writable"
+    assert [(item.why, item.fix) for item in findings] == [
+        (
+            f"--output json={tmp_path}/x.json: {tmp_path} is not writable",
+            "name a file that you may write",
+        )
     ]
 
 

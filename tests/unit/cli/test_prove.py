@@ -34,6 +34,7 @@ def test_prove_prints_every_invariant_and_writes_a_valid_certificate(
     Draft202012Validator(schema).validate(json.loads(path.read_text()))
 
 
+@pytest.mark.accepts("FP304")
 @pytest.mark.ansible
 def test_prove_of_a_sound_fleet_breaks_nothing(
     fleet: Path, capsys: pytest.CaptureFixture[str]
@@ -43,6 +44,7 @@ def test_prove_of_a_sound_fleet_breaks_nothing(
     assert capsys.readouterr().out.splitlines()[-1] == "5 kinds of region: 0 invariants broken"
 
 
+@pytest.mark.shows("FP304")
 @pytest.mark.ansible
 def test_prove_of_a_fleet_in_era_b_finds_the_exposure_with_a_trace(
     fleet: Path, capsys: pytest.CaptureFixture[str]

@@ -37,6 +37,7 @@ def test_main_usage_error_ends_with_64(
     assert capsys.readouterr().err.startswith("usage: fleetpolicy")
 
 
+@pytest.mark.accepts("FP610")
 def test_validate_of_a_sound_policy_says_so(
     policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +72,7 @@ def test_validate_with_json_output_carries_version_and_result(
     }
 
 
+@pytest.mark.accepts("FP601", "FP608", "FP609")
 def test_validate_with_two_outputs_writes_both(
     policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +92,7 @@ def test_output_of_an_unknown_format_ends_with_64(
     assert "FP601 unknown-output-format" in capsys.readouterr().out
 
 
+@pytest.mark.shows("FP604")
 def test_plan_without_an_inventory_is_refused(
     policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +101,7 @@ def test_plan_without_an_inventory_is_refused(
     assert "FP604 no-inventory" in capsys.readouterr().out
 
 
+@pytest.mark.shows("FP602")
 def test_show_of_a_missing_plan_says_how_to_make_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "none.fpz"]) == 3
 
@@ -116,12 +120,14 @@ def test_explain_of_a_rule_prints_text_and_source(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.splitlines()[0] == "FP301 mapping-not-honoured: error"
 
 
+@pytest.mark.shows("FP606")
 def test_explain_of_an_unknown_rule_ends_with_3(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "FP999"]) == 3
 
     assert "why: there is no rule FP999" in capsys.readouterr().out
 
 
+@pytest.mark.shows("FP606")
 def test_schema_of_a_mistyped_kind_suggests_the_right_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -2,6 +2,9 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.access import (
     ask,
     free_port,
@@ -68,3 +71,26 @@ def test_ask_of_a_port_that_nobody_listens_on_is_none(tmp_path: Path) -> None:
     write_config(tmp_path, "arm-01", free_port())
 
     assert ask(tmp_path, "arm-01", "true") is None
+
+
+@pytest.mark.shows("FP830")
+def test_keys_without_ssh_keygen_are_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(FleetPolicyError):
+        make_keys(tmp_path, "arm-01")
+
+
+@pytest.mark.shows("FP830")
+def test_keys_in_a_folder_that_is_not_there_are_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ssh-keygen"
+    program.write_text("#!/bin/sh\necho no room >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    with pytest.raises(FleetPolicyError):
+        make_keys(tmp_path, "arm-01")

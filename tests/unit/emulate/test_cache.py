@@ -38,6 +38,7 @@ def test_folder_is_that_of_the_variable_or_the_users(monkeypatch: pytest.MonkeyP
     ]
 
 
+@pytest.mark.accepts("FP812")
 def test_thing_is_made_once(cache: Path) -> None:
     made: list[Path] = []
 
@@ -86,6 +87,7 @@ def test_thing_that_fails_to_be_made_is_not_there(cache: Path) -> None:
     assert not (cache / "trees" / "key").exists()
 
 
+@pytest.mark.shows("FP812")
 def test_disk_that_is_full_is_a_finding(cache: Path) -> None:
     def make(place: Path) -> None:
         with Path("/dev/full").open("wb") as full:

@@ -3,11 +3,16 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleetpolicy.emulate.cells import read_answer
+from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate.cells import Cell, _no_answer, read_answer
+from fleetpolicy.emulate.initramfs import Task
+from fleetpolicy.emulate.kernels import Kernel
+from fleetpolicy.emulate.machine import Run
 
 
 def console(answer: Any) -> str:
@@ -40,3 +45,14 @@ def test_answer_that_is_not_whole_is_none(name: str) -> None:
 
     assert DAMAGES[name](text) != text
     assert read_answer(DAMAGES[name](text)) is None
+
+
+@pytest.mark.shows("FP815")
+@pytest.mark.parametrize("reply", [None, {"status": "failed", "message": "no such module"}])
+def test_cell_without_an_answer_is_a_finding(tmp_path: Path, reply: dict[str, Any] | None) -> None:
+    kernel = Kernel("7.3.4-arm64", "digest", tmp_path, tmp_path, tmp_path)
+    (tmp_path / "console").write_text("one\ntwo\n")
+    cell = Cell(kernel, "max", Task((), (), ()), {}, 60)
+
+    with pytest.raises(FleetPolicyError):
+        raise _no_answer(cell, tmp_path, Run(ended=False, seconds=60, cpu_seconds=9), reply)

@@ -20,6 +20,7 @@ class _Shell(Programs):
         return (str(self.folder / "usr" / "bin" / name),)
 
 
+@pytest.mark.accepts("FP830")
 def test_write_files_hands_debugfs_contents_and_modes(tmp_path: Path) -> None:
     body = f"cd {tmp_path}; cat > said; cp disk.0 content; echo Allocated inode: 7"
     shell = programs(tmp_path, "debugfs", body)
@@ -36,6 +37,7 @@ def test_write_files_hands_debugfs_contents_and_modes(tmp_path: Path) -> None:
     assert not (tmp_path / "disk.0").exists()
 
 
+@pytest.mark.shows("FP830")
 def test_write_files_that_debugfs_did_not_write_is_a_finding(tmp_path: Path) -> None:
     shell = programs(tmp_path, "debugfs", "cat > /dev/null; echo debugfs: no such folder")
 
@@ -47,6 +49,7 @@ def test_write_files_that_debugfs_did_not_write_is_a_finding(tmp_path: Path) -> 
     assert finding.why == "debugfs: no such folder"
 
 
+@pytest.mark.shows("FP830")
 def test_program_that_fails_is_a_finding(tmp_path: Path) -> None:
     shell = programs(tmp_path, "mke2fs", "echo no room >&2; exit 1")
 

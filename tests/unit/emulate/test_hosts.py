@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
-from fleetpolicy.emulate import boots, hosts
+from fleetpolicy.emulate import boots, hostfolder, hosts
 from fleetpolicy.emulate.hostfolder import HostFolder
 from fleetpolicy.emulate.image import Image
 from fleetpolicy.emulate.machine import find
@@ -53,6 +53,7 @@ def refused(error: FleetPolicyError) -> tuple[str, str, str]:
     return (finding.rule.id, finding.why, finding.fix)
 
 
+@pytest.mark.accepts("FP832", "FP838")
 def test_status_tells_how_far_a_host_is(host: InventoryHost) -> None:
     assert hosts.status(host) == "not built"
 
@@ -69,6 +70,7 @@ def test_status_of_a_host_that_answers_nobody_names_its_process(
     assert hosts.status(host) == f"does not answer; process {find(running)}"
 
 
+@pytest.mark.accepts("FP835", "FP836")
 def test_switch_off_ends_and_removes_a_host(host: InventoryHost, running: Path) -> None:
     (running / "nvme1.0").touch()
 
@@ -79,6 +81,7 @@ def test_switch_off_ends_and_removes_a_host(host: InventoryHost, running: Path) 
     assert hosts.switch_off(host) is False
 
 
+@pytest.mark.shows("FP835")
 @pytest.mark.parametrize("kind", ["folder", "link"])
 def test_switch_off_leaves_alone_what_is_not_ours(host: InventoryHost, kind: str) -> None:
     place = Path(host.lab)
@@ -99,6 +102,7 @@ def test_switch_off_leaves_alone_what_is_not_ours(host: InventoryHost, kind: str
     assert (place / "thesis.tex").exists()
 
 
+@pytest.mark.shows("FP836")
 def test_session_of_a_host_that_is_off_is_refused(host: InventoryHost) -> None:
     folder_of(host)
 
@@ -108,10 +112,12 @@ def test_session_of_a_host_that_is_off_is_refused(host: InventoryHost) -> None:
     assert refused(caught.value) == ("FP836", "it does not run", "run: fleetpolicy lab up")
 
 
+@pytest.mark.accepts("FP837")
 def test_session_of_a_host_that_runs_is_an_ssh_command(host: InventoryHost, running: Path) -> None:
     assert hosts.session(host) == ("ssh", "-F", f"{running}/ssh_config", "arm-01")
 
 
+@pytest.mark.shows("FP837")
 def test_reboot_into_a_kernel_that_is_not_there_is_refused(host: InventoryHost) -> None:
     folder_of(host)
 
@@ -125,6 +131,7 @@ def test_reboot_into_a_kernel_that_is_not_there_is_refused(host: InventoryHost) 
     )
 
 
+@pytest.mark.shows("FP836")
 @pytest.mark.parametrize("kernel", ["6.12", "6.12.1", "6.12.1-arm64", "newest"])
 def test_reboot_of_a_host_that_is_off_cannot_choose_a_kernel(
     host: InventoryHost, kernel: str
@@ -146,6 +153,7 @@ def test_console_is_what_was_printed_without_carriage_returns(host: InventoryHos
     assert hosts.console(host) == "EFI\nLinux\n"
 
 
+@pytest.mark.shows("FP832")
 def test_memory_that_the_machine_lacks_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +170,7 @@ def test_memory_that_the_machine_lacks_is_refused(
     )
 
 
+@pytest.mark.shows("FP838")
 def test_disk_of_other_kernels_is_kept_and_refused(host: InventoryHost, tmp_path: Path) -> None:
     folder = HostFolder(folder_of(host), "arm-01")
     image = Image(tmp_path / "image", ("6.1.9-arm64",), libvirt=True)
@@ -176,6 +185,8 @@ def test_disk_of_other_kernels_is_kept_and_refused(host: InventoryHost, tmp_path
     )
 
 
+@pytest.mark.shows("FP833")
+@pytest.mark.accepts("FP834")
 def test_panic_ends_the_host_and_shows_the_consoles_last_lines(
     host: InventoryHost, running: Path
 ) -> None:
@@ -191,6 +202,7 @@ def test_panic_ends_the_host_and_shows_the_consoles_last_lines(
     assert find(running) is None
 
 
+@pytest.mark.shows("FP834")
 def test_wait_for_a_host_whose_qemu_ended_shows_its_words(host: InventoryHost) -> None:
     (folder_of(host) / "log").write_text("could not open disk\n")
 
@@ -204,6 +216,8 @@ def test_wait_for_a_host_whose_qemu_ended_shows_its_words(host: InventoryHost) -
     )
 
 
+@pytest.mark.shows("FP834")
+@pytest.mark.accepts("FP833")
 def test_wait_ends_in_time(host: InventoryHost, running: Path) -> None:
     with pytest.raises(FleetPolicyError) as caught:
         boots.await_boot(running, host.name, seconds=0)
@@ -224,3 +238,15 @@ def test_state_is_private(host: InventoryHost) -> None:
     assert folder.path.stat().st_mode & 0o777 == 0o700
     assert folder.is_made
     assert not folder.has_disk
+
+
+@pytest.mark.shows("FP830")
+def test_disk_that_cannot_be_copied_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostfolder, "need_room", lambda *_: None)
+    (tmp_path / "image").touch()
+    image = Image(tmp_path / "image", ("6.12.1-arm64",))
+
+    with pytest.raises(FleetPolicyError):
+        HostFolder(tmp_path / "missing", "arm-01")._make_disk(image, NO_PROGRAMS)

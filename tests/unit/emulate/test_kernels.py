@@ -1,4 +1,9 @@
-from fleetpolicy.emulate.kernels import release_order
+import pytest
+
+from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate import kernels
+from fleetpolicy.emulate.apt import Apt, not_to_be_had
+from fleetpolicy.emulate.kernels import find_kernel, release_order
 
 
 def test_releases_are_sorted_by_their_numbers() -> None:
@@ -19,3 +24,17 @@ def test_releases_are_sorted_by_their_numbers() -> None:
         "6.12.117+deb13-arm64",
         "7.3.4+deb13-arm64",
     ]
+
+
+@pytest.mark.shows("FP811")
+def test_kernel_that_no_suite_has_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Apt, "update", lambda *_: None)
+    monkeypatch.setattr(kernels, "_releases", lambda *_: ())
+
+    with pytest.raises(FleetPolicyError):
+        find_kernel("5.4")
+
+
+@pytest.mark.shows("FP811")
+def test_package_that_apt_says_nothing_of_is_a_finding() -> None:
+    assert not_to_be_had("linux-image", "W: odd\n").diagnostics[0].span.path == "linux-image"

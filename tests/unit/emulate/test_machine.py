@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
-from fleetpolicy.emulate.machine import Machine, arguments, find, run, start, stop, tail, wait
+from fleetpolicy.emulate.machine import (
+    Machine,
+    _not_started,
+    arguments,
+    find,
+    run,
+    start,
+    stop,
+    tail,
+    wait,
+)
 from fleetpolicy.emulate.qemu import Emulator
 from fleetpolicy.emulate.qmp import Monitor
 
@@ -55,6 +65,7 @@ def test_arguments_describe_the_machine() -> None:
     )
 
 
+@pytest.mark.accepts("FP814")
 def test_machine_is_found_by_its_folder_and_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "one"
     pid = start(answering(tmp_path, "SIG_DFL"), MACHINE, folder)
@@ -134,6 +145,7 @@ def _works_in(process: Path, folder: Path) -> bool:
         return False
 
 
+@pytest.mark.shows("FP814")
 @pytest.mark.parametrize("begin", [start, partial(run, seconds=60)])
 def test_machine_that_does_not_start_is_reported_with_its_words(
     tmp_path: Path, begin: Callable[[Emulator, Machine, Path], object]
@@ -158,3 +170,8 @@ def test_tail_leaves_blank_lines_and_carriage_returns_out(tmp_path: Path) -> Non
 
     assert tail(path, 2) == "two\nthree"
     assert tail(tmp_path / "none", 2) == ""
+
+
+@pytest.mark.shows("FP814")
+def test_machine_that_ends_without_a_word_is_reported_all_the_same(tmp_path: Path) -> None:
+    assert _not_started(tmp_path).diagnostics[0].span.path == str(tmp_path / "log")

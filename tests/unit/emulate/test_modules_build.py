@@ -21,6 +21,7 @@ def headers(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.accepts("FP816")
 def test_module_that_compiles_is_there(tmp_path: Path, headers: Path) -> None:
     (tmp_path / "Makefile").write_text(
         "modules:\n\t@echo $(ARCH) $(CROSS_COMPILE) >$(M)/site_vfio_pci.ko\n"
@@ -47,3 +48,14 @@ def test_module_that_does_not_compile_is_reported(
     (finding,) = caught.value.diagnostics
     assert (finding.rule, str(finding.span)) == (MODULE_NOT_BUILT, str(tmp_path))
     assert why in finding.why
+
+
+@pytest.mark.shows("FP816")
+def test_build_that_says_nothing_is_reported_all_the_same(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "make"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+
+    with pytest.raises(FleetPolicyError):
+        compile_modules(tmp_path, tmp_path, Toolchain("digest", program.parent, ()))

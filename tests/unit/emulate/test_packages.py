@@ -32,6 +32,7 @@ def package(path: Path) -> Package:
     return Package("tiny", "1:2-3", "all", digest, len(content), f"file:{path}")
 
 
+@pytest.mark.accepts("FP811")
 def test_uris_are_read_as_apt_prints_them() -> None:
     digest = "ab" * 32
     text = (
@@ -91,6 +92,7 @@ def test_package_with_other_content_is_refused(mirror: Path, cache: Path) -> Non
     assert list((cache / "packages").glob("*.deb")) == []
 
 
+@pytest.mark.shows("FP811")
 def test_file_that_is_no_package_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.deb"
     broken.write_bytes(b"!<arch>\n")

@@ -21,6 +21,7 @@ def test_emulator_that_the_variable_names_is_taken(
     assert find_emulator() == Emulator((path,), "9.2.1")
 
 
+@pytest.mark.shows("FP813")
 @pytest.mark.parametrize(
     ("version", "why"),
     [("7.0.0", "says that it is 7.0.0"), ("of nothing", "does not run as QEMU")],
@@ -38,6 +39,7 @@ def test_emulator_that_is_too_old_or_none_is_refused(
     assert (finding.rule.id, finding.why) == ("FP813", f"{path} {why}")
 
 
+@pytest.mark.accepts("FP813")
 def test_installed_emulator_that_is_new_enough_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

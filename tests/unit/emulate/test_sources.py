@@ -63,6 +63,7 @@ def test_suite_that_is_not_configured_comes_from_the_same_archive() -> None:
     )
 
 
+@pytest.mark.accepts("FP810")
 def test_suite_that_is_configured_comes_from_where_it_is() -> None:
     near = Mirror("http://near.example.org/debian", "trixie", KEYRING)
 
@@ -71,6 +72,7 @@ def test_suite_that_is_configured_comes_from_where_it_is() -> None:
     )
 
 
+@pytest.mark.shows("FP810")
 def test_suite_without_a_mirror_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEETPOLICY_APT", str(tmp_path))
 

@@ -94,6 +94,7 @@ def test_add_package_lists_every_path_and_keeps_what_is_wanted(tiny: Path) -> No
     assert list(kept.files.values()) == [b"#!/bin/sh\n"]
 
 
+@pytest.mark.shows("FP811")
 def test_add_package_of_something_else_is_a_finding(tmp_path: Path) -> None:
     place = tmp_path / "no.deb"
     place.write_text("nothing")

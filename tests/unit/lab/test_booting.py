@@ -6,7 +6,9 @@ import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.lab import boot, set_kernel
+from fleetpolicy.lab.loader import _listed_choice
 from fleetpolicy.lab.rules import NO_BOOT
+from fleetpolicy.lab.tree import Tree
 from fleetpolicy.model.inventory import InventoryHost
 from fleetpolicy.model.record import HostRecordDocument
 
@@ -109,6 +111,7 @@ def test_boot_without_the_programs_that_carry_files_over_changes_little(
     assert state.bindings[GPU].driver == "nvgrace_gpu_vfio_pci"
 
 
+@pytest.mark.accepts("FP803")
 def test_boot_of_another_kernel_shows_its_evidence(make: Describe, look: Look) -> None:
     host = make()
     before = look(host)
@@ -152,6 +155,7 @@ def test_boot_that_takes_the_root_disk_away_fails_and_changes_nothing(
     assert tree_digest(Path(host.root)) == before
 
 
+@pytest.mark.shows("FP803")
 @pytest.mark.parametrize(
     ("path", "why"),
     [
@@ -167,6 +171,7 @@ def test_boot_without_a_file_that_it_needs_fails(make: Describe, path: str, why:
     assert why_it_does_not_boot(host) == why
 
 
+@pytest.mark.shows("FP803")
 @pytest.mark.parametrize(
     ("config", "why"),
     [
@@ -188,6 +193,7 @@ def test_boot_from_a_spoilt_menu_fails(make: Describe, config: str, why: str) ->
     assert why_it_does_not_boot(host) == why
 
 
+@pytest.mark.shows("FP803")
 def test_boot_takes_modules_whose_files_are_gone_as_gone(make: Describe) -> None:
     host = make()
     Path(host.root, "lib/modules/7.3.4-arm64/modules.dep").write_text("")
@@ -308,3 +314,9 @@ def test_boot_switches_guests_off(make: Describe, run: Run, look: Look) -> None:
     boot(host)
 
     assert (before, look(host).state.running) == (("guest",), ())
+
+
+@pytest.mark.shows("FP803")
+def test_boot_of_an_entry_that_is_not_there_fails(tmp_path: Path) -> None:
+    with pytest.raises(FleetPolicyError):
+        _listed_choice(Tree(tmp_path))

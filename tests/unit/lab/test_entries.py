@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.lab import boot, set_kernel
 from fleetpolicy.model.inventory import InventoryHost
 from fleetpolicy.model.record import HostRecordDocument
@@ -275,3 +276,14 @@ def test_failure_puts_every_shared_file_back(
     assert {path: after.get(path) for path in before if "var/lib" not in path} == {
         path: text for path, text in before.items() if "var/lib" not in path
     }
+
+
+@pytest.mark.shows("FP803")
+@LOADERS
+def test_boot_without_any_entry_fails(make: Make, loader: str) -> None:
+    host = make(loader=loader)
+    for entry in Path(host.root).rglob("loader/entries/*.conf"):
+        entry.unlink()
+
+    with pytest.raises(FleetPolicyError):
+        boot(host)

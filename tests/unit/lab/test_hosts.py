@@ -24,6 +24,7 @@ def beside(host: InventoryHost) -> list[str]:
     return sorted(path.name for path in Path(host.root).parent.iterdir())
 
 
+@pytest.mark.accepts("FP801", "FP804")
 def test_ensure_builds_a_host_once(describe: Describe) -> None:
     host = describe()
 
@@ -86,6 +87,7 @@ def test_remove_leaves_nothing(make: Describe) -> None:
     assert beside(host) == []
 
 
+@pytest.mark.shows("FP801")
 @pytest.mark.parametrize("act", [build, ensure, remove, boot, status])
 def test_folder_of_somebody_else_is_left_alone(
     describe: Describe, act: Callable[[InventoryHost], object]
@@ -105,6 +107,7 @@ def test_folder_of_somebody_else_is_left_alone(
     assert Path(host.root, "thesis.tex").read_text() == "\\end"
 
 
+@pytest.mark.shows("FP801")
 def test_link_in_the_place_of_a_host_is_left_alone(make: Describe, describe: Describe) -> None:
     real, link = make(), describe("link")
     Path(link.root).symlink_to(real.root)
@@ -117,6 +120,7 @@ def test_link_in_the_place_of_a_host_is_left_alone(make: Describe, describe: Des
     assert status(real).startswith("runs ")
 
 
+@pytest.mark.shows("FP801")
 def test_boot_of_a_host_that_is_not_built_says_what_to_run(describe: Describe) -> None:
     host = describe()
 
@@ -130,6 +134,7 @@ def test_boot_of_a_host_that_is_not_built_says_what_to_run(describe: Describe) -
     )
 
 
+@pytest.mark.shows("FP801")
 def test_host_that_exists_for_real_is_no_business_of_the_lab() -> None:
     host = InventoryHost("db-01", ("all",), {}, "/", None)
 
@@ -143,6 +148,7 @@ def test_host_that_exists_for_real_is_no_business_of_the_lab() -> None:
     )
 
 
+@pytest.mark.shows("FP801")
 def test_damaged_description_is_named(make: Describe) -> None:
     host = make()
     Path(host.root, ".hardware.json").write_text('{"name": ')
@@ -157,6 +163,7 @@ def test_damaged_description_is_named(make: Describe) -> None:
     )
 
 
+@pytest.mark.shows("FP802")
 def test_kernel_that_is_not_installed_is_refused(make: Describe) -> None:
     host = make()
 
@@ -170,6 +177,7 @@ def test_kernel_that_is_not_installed_is_refused(make: Describe) -> None:
     )
 
 
+@pytest.mark.shows("FP804")
 def test_folder_that_cannot_be_written_is_a_finding(describe: Describe, tmp_path: Path) -> None:
     host = describe()
     Path(host.root).parent.write_text("a file in the place of a folder")
@@ -209,6 +217,7 @@ def test_build_of_a_host_that_cannot_boot_leaves_nothing(describe: Describe) -> 
     assert beside(host) == []
 
 
+@pytest.mark.accepts("FP802")
 def test_status_tells_which_kernel_boots_next(make: Describe) -> None:
     host = make()
 

@@ -1,10 +1,13 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.load.files import read_file, read_files
 
 
+@pytest.mark.accepts("FP101")
 def test_folders_are_walked_in_the_order_of_names(tmp_path: Path) -> None:
     for name in ("b.yaml", "a/z.yml", "a/b/c.yaml", "README.md", ".git/x.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -20,6 +23,7 @@ def test_folders_are_walked_in_the_order_of_names(tmp_path: Path) -> None:
     assert findings == ()
 
 
+@pytest.mark.shows("FP101")
 def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.yaml")
 
@@ -31,6 +35,7 @@ def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP101")
 def test_loop_of_links_is_told(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").symlink_to(tmp_path / "p.yaml")
 
@@ -39,6 +44,7 @@ def test_loop_of_links_is_told(tmp_path: Path) -> None:
     assert [item.rule.name for item in findings] == ["file-unreadable"]
 
 
+@pytest.mark.shows("FP106")
 def test_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     with path.open("wb") as file:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Subject
+from fleetpolicy.load.host_variables import _misfit_of_root
 from fleetpolicy.load.inventory import load_inventory
 
 MODEL = """\
@@ -55,6 +56,7 @@ def described(item: Diagnostic) -> tuple[str, str, str]:
     return (str(item.span), item.rule.name, item.why)
 
 
+@pytest.mark.shows("FP150")
 @pytest.mark.parametrize("source", ["fleet/missing.yaml", "no/folder", "a\0b"])
 def test_load_inventory_of_a_missing_source_says_so(source: str) -> None:
     [finding] = findings_of(source)
@@ -64,6 +66,7 @@ def test_load_inventory_of_a_missing_source_says_so(source: str) -> None:
     assert finding.why in {"no such file or directory", "embedded null byte"}
 
 
+@pytest.mark.accepts("FP155", "FP156", "FP159", "FP160", "FP162")
 @pytest.mark.ansible
 def test_load_inventory_of_yaml_joins_variables_by_ansibles_precedence() -> None:
     hosts = """\
@@ -147,6 +150,7 @@ all:
     assert len({labels["from"] for labels in expected.values()}) == 6
 
 
+@pytest.mark.accepts("FP150", "FP163", "FP154", "FP151")
 @pytest.mark.ansible
 def test_load_inventory_of_a_folder_takes_all_its_sources() -> None:
     write(hosts="gh:\n  hosts:\n    gh-01:\n", facts__x="- no inventory\n", policies__x="- nor\n")
@@ -201,6 +205,7 @@ def test_load_inventory_with_unquoted_values_says_what_was_read() -> None:
     assert {item.subject for item in findings} == {Subject(host="a", others=("b",))}
 
 
+@pytest.mark.shows("FP157", "FP158", "FP159", "FP160", "FP162")
 @pytest.mark.ansible
 def test_load_inventory_with_bad_variables_finds_them_all() -> None:
     model = MODEL.replace("vendor:", "vender:").replace("aarch64", "arm").replace("10de:", "")
@@ -301,16 +306,23 @@ def test_load_inventory_without_hosts_says_so() -> None:
 @pytest.mark.parametrize(
     ("options", "rule", "why"),
     [
-        ({"limit": "gh"}, "limit-matches-nothing", "--limit gh leaves none of 2 hosts"),
-        (
+        pytest.param(
+            {"limit": "gh"},
+            "limit-matches-nothing",
+            "--limit gh leaves none of 2 hosts",
+            marks=pytest.mark.shows("FP155"),
+        ),
+        pytest.param(
             {"limit": "~*"},
             "bad-host-pattern",
             "~*: Invalid host list pattern: ~*",
+            marks=pytest.mark.shows("FP156"),
         ),
-        (
+        pytest.param(
             {"patterns": ["~("]},
             "bad-host-pattern",
             "~(: Invalid host list pattern: ~(",
+            marks=pytest.mark.shows("FP156"),
         ),
     ],
 )
@@ -336,6 +348,7 @@ def test_load_inventory_with_odd_group_names_passes_on_what_ansible_says() -> No
     assert "Invalid characters were found in group names" in inventory.remarks[0].why
 
 
+@pytest.mark.accepts("FP831")
 @pytest.mark.ansible
 def test_load_inventory_takes_emulated_hosts_as_hosts_that_exist() -> None:
     write(
@@ -351,6 +364,7 @@ def test_load_inventory_takes_emulated_hosts_as_hosts_that_exist() -> None:
     assert (host.emulated.kernels, host.emulated.cpus) == (("6.12", "newest"), 4)
 
 
+@pytest.mark.shows("FP831")
 @pytest.mark.ansible
 def test_load_inventory_of_a_bad_machine_names_the_variable() -> None:
     write(hosts="all: {hosts: {arm-01: {fleetpolicy_machine: {memory: 1MiB}}}}\n")
@@ -362,6 +376,7 @@ def test_load_inventory_of_a_bad_machine_names_the_variable() -> None:
     assert finding.subject == Subject("arm-01")
 
 
+@pytest.mark.shows("FP831")
 @pytest.mark.ansible
 def test_load_inventory_refuses_a_host_of_two_kinds() -> None:
     machine = "fleetpolicy_machine: {}\n"
@@ -377,3 +392,18 @@ def test_load_inventory_refuses_a_host_of_two_kinds() -> None:
             "fleetpolicy_machine and fleetpolicy_model are both set",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (5, "it is no text"),
+        ("a\tb", "it is no path"),
+        ("", "it is no path"),
+        ("~/lab", "~ is not expanded"),
+        ("/", "that is this machine"),
+        ("lab", ""),
+    ],
+)
+def test_root_that_is_no_folder_of_its_own_is_a_misfit(value: object, why: str) -> None:
+    assert _misfit_of_root(value, Path("/fleet")) == why

@@ -18,6 +18,7 @@ def make(folder: Path, *names: str) -> Path:
     return folder
 
 
+@pytest.mark.accepts("FP116")
 @pytest.mark.parametrize("hosts", ["hosts.yaml", "hosts.yml", "hosts.ini", "hosts", "inventory/"])
 def test_folder_of_a_fleet_holds_all_of_it(tmp_path: Path, hosts: str) -> None:
     fleet = make(tmp_path / "demo", hosts, "policies/", "facts/", "checks/")
@@ -92,6 +93,7 @@ def test_policies_alone_need_no_inventory() -> None:
     assert (places.inventory, places.policies) == (None, (Path("p.yaml"),))
 
 
+@pytest.mark.shows("FP116")
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     fleet = make(tmp_path / "demo", "policies/", "file")
 

@@ -23,6 +23,7 @@ def complaints(folder: Path) -> list[tuple[str, str, str, str]]:
     return [(item.span.path, item.rule.id, item.why, item.fix) for item in caught.value.diagnostics]
 
 
+@pytest.mark.accepts("FP195")
 def test_modules_are_read_by_the_kernel_that_they_are_for(tmp_path: Path) -> None:
     new = lay_out(tmp_path, "b.ko", release="7.3.4-arm64", built_for="7.3.4-arm64")
     old = lay_out(tmp_path, "b.ko")
@@ -34,6 +35,7 @@ def test_modules_are_read_by_the_kernel_that_they_are_for(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.shows("FP195")
 def test_folder_without_modules_is_refused(tmp_path: Path) -> None:
     assert complaints(tmp_path) == [
         (
@@ -45,6 +47,7 @@ def test_folder_without_modules_is_refused(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP195")
 def test_every_module_that_is_none_for_its_kernel_is_refused(tmp_path: Path) -> None:
     wrong = lay_out(tmp_path, "a.ko", built_for="6.1.0-50-arm64")
     odd = lay_out(tmp_path, "b;c.ko")

@@ -93,6 +93,7 @@ def test_dump_record_writes_one_sorted_line() -> None:
     assert dumped.decode() == expected
 
 
+@pytest.mark.shows("FP172")
 def test_parse_record_of_another_kind_says_so_and_nothing_else() -> None:
     found = faults(b'{"apiVersion": "v1", "spec": {}}')
 
@@ -107,12 +108,15 @@ def test_parse_record_of_another_kind_says_so_and_nothing_else() -> None:
     ]
 
 
+@pytest.mark.shows("FP172")
 def test_parse_record_of_a_list_says_so() -> None:
     assert faults(b"[]") == [
         ("facts/gh-01.json", "FP172", "the document is a list, not an object", ANEW)
     ]
 
 
+@pytest.mark.shows("FP173")
+@pytest.mark.accepts("FP171", "FP172")
 def test_parse_record_with_several_faults_names_each_path() -> None:
     document = json.loads(SAMPLE)
     document["facts"]["devices"][0]["iommuGrup"] = 3
@@ -138,6 +142,8 @@ def test_parse_record_with_several_faults_names_each_path() -> None:
     ]
 
 
+@pytest.mark.shows("FP171")
+@pytest.mark.accepts("FP173")
 @pytest.mark.parametrize(
     ("data", "place", "why"),
     [
@@ -234,6 +240,7 @@ def test_identity_is_taken_as_its_model_would(value: Any) -> None:
     assert asdict(parse_record(change(identity=value), HERE).identity) == judged.model_dump()
 
 
+@pytest.mark.accepts("FP170", "FP174", "FP175")
 def test_load_records_reads_files_and_lines_sorted(tmp_path: Path) -> None:
     line = dump_record(parse_record(SAMPLE, HERE))
     lines = line.replace(b'"gh-01"', b'"gh-00"') + b"\n" + line.replace(b'"gh-01"', b'"gh-09"')
@@ -254,6 +261,7 @@ def test_load_records_of_a_missing_folder_finds_none(tmp_path: Path) -> None:
     assert load_records(tmp_path / "facts") == ({}, ())
 
 
+@pytest.mark.shows("FP170")
 def test_load_records_of_a_file_says_so(tmp_path: Path) -> None:
     write(tmp_path, {"facts": b""})
 
@@ -265,6 +273,7 @@ def test_load_records_of_a_file_says_so(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP170", "FP171", "FP174", "FP175")
 def test_load_records_with_bad_ones_returns_the_others_and_all_findings(tmp_path: Path) -> None:
     line = dump_record(parse_record(SAMPLE, HERE))
     write(

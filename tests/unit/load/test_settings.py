@@ -123,6 +123,7 @@ def toml(path: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.accepts("FP117")
 def test_settings_may_be_a_table_of_a_pyproject(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     start = tmp_path / "a/b"
@@ -170,6 +171,7 @@ def test_pyproject_that_is_named_has_the_table(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP117")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -189,6 +191,7 @@ def test_pyproject_that_is_no_toml_is_refused(tmp_path: Path, text: str, said: s
     ]
 
 
+@pytest.mark.shows("FP117")
 def test_pyproject_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_bytes(b"[tool.fleetpolicy]\ninventory = '\xff'\n")

@@ -1,4 +1,5 @@
 import json
+from types import ModuleType
 
 import pytest
 import yaml
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetpolicy.diagnostics import Diagnostic, Span
-from fleetpolicy.load import source
+from fleetpolicy.load import builder, source
 from fleetpolicy.load.source import parse_source
 
 TRAPS = [
@@ -217,6 +218,7 @@ def test_text_that_cannot_be_a_policy_is_refused(data: bytes, expected: str) -> 
     assert refusals(data) == [expected.format("not-a-policy-document")]
 
 
+@pytest.mark.accepts("FP106")
 def test_byte_order_mark_and_windows_line_ends_are_read() -> None:
     read = parse_source(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n", "p.yaml")
 
@@ -224,6 +226,7 @@ def test_byte_order_mark_and_windows_line_ends_are_read() -> None:
     assert read.documents[0].span_of(("b",)) == Span("p.yaml", 2, 4)
 
 
+@pytest.mark.shows("FP106")
 def test_nesting_deeper_than_the_limit_is_refused_and_the_next_document_is_read() -> None:
     deep = "a: " + "[" * 32 + "]" * 32
     just_enough = "a: " + "[" * 31 + "]" * 31
@@ -239,6 +242,7 @@ def test_nesting_deeper_than_the_limit_is_refused_and_the_next_document_is_read(
     assert len(read.documents) == 1
 
 
+@pytest.mark.shows("FP106")
 def test_file_bigger_than_the_limit_is_refused() -> None:
     assert refusals(b"#" * (16 * 1024 * 1024 + 1)) == [
         (
@@ -248,6 +252,7 @@ def test_file_bigger_than_the_limit_is_refused() -> None:
     ]
 
 
+@pytest.mark.shows("FP106")
 def test_documents_beyond_the_limit_are_refused() -> None:
     read = parse_source(b"a: b\n---\n" * 10_000 + b"a: b\n", "p.yaml")
 
@@ -354,3 +359,34 @@ def test_text_made_of_indicators_never_raises_and_keeps_places(text: str) -> Non
     for document in read.documents:
         for key in document.data:
             assert document.key_span_of((key,)).line <= text.count("\n") + 1
+
+
+@pytest.mark.shows("FP106")
+@pytest.mark.parametrize(
+    ("module", "limit", "most", "text"),
+    [
+        (builder, "EVENT_LIMIT", 8, "a: [b, c, d, e, f, g, h, i]"),
+        (source, "NODE_LIMIT", 4, "a: [b, c, d]\n---\ne: f"),
+        (source, "FINDING_LIMIT", 2, "a: ~\n---\nb: ~\n---\nc: ~"),
+    ],
+)
+def test_what_is_beyond_a_limit_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str, most: int, text: str
+) -> None:
+    monkeypatch.setattr(module, limit, most)
+
+    found = parse_source(text.encode(), "p.yaml").findings
+
+    assert [item.rule.name for item in found].count("input-too-big") == 1
+
+
+@pytest.mark.shows("FP102")
+def test_text_that_the_parser_refuses_without_a_place_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise yaml.YAMLError("odd")
+
+    monkeypatch.setattr(source._Reading, "_read_documents", refuse)
+
+    assert [item.why for item in parse_source(b"a: b", "p.yaml").findings] == ["odd"]

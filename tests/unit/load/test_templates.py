@@ -49,6 +49,7 @@ def test_template_that_changes_is_another_revision(tmp_path: Path) -> None:
     assert first.templates["one"].digest != second.templates["one"].digest
 
 
+@pytest.mark.shows("FP101")
 def test_template_that_is_missing_is_told_of_each_guest(tmp_path: Path) -> None:
     folder = write(tmp_path, None)
 

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from fleetpolicy.diagnostics import Span
+from fleetpolicy.diagnostics import FleetPolicyError, Span
 from fleetpolicy.load import parse_record
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.model.record import write_record
 from fleetpolicy.observe import observe
+from fleetpolicy.observe.observe import _told
 from fleetpolicy.observe.rules import NO_ANSWER
 from fleetpolicy.runner import RunOptions
+from fleetpolicy.runner.playbook import PlaybookResult
 
 Builder = Callable[..., Path]
 PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
@@ -34,6 +36,8 @@ def test_observe_without_hosts_starts_nothing() -> None:
     assert observe(inventory, [], parse_record, RunOptions(PLAYBOOKS)) == ({}, ())
 
 
+@pytest.mark.shows("FP551", "FP552")
+@pytest.mark.accepts("FP553")
 @pytest.mark.ansible
 def test_observe_returns_records_and_findings_about_the_others(
     tiny_host: Builder, tmp_path: Path
@@ -65,6 +69,7 @@ def test_observe_returns_records_and_findings_about_the_others(
     assert findings[1].why == "the architecture riscv64 is none of aarch64, x86_64"
 
 
+@pytest.mark.shows("FP553")
 @pytest.mark.ansible
 def test_observe_by_a_run_that_ansible_refuses_says_so_for_every_host(tmp_path: Path) -> None:
     (tmp_path / "look.yml").write_text("- hosts: all\n  no_such_keyword: 1\n")
@@ -78,3 +83,11 @@ def test_observe_by_a_run_that_ansible_refuses_says_so_for_every_host(tmp_path: 
     assert records == {}
     assert [(item.rule, item.subject.host) for item in findings] == [(NO_ANSWER, "one")]
     assert "'no_such_keyword' is not a valid attribute for a Play" in findings[0].why
+
+
+@pytest.mark.shows("FP553")
+def test_record_of_a_host_that_ansible_never_came_to_is_a_finding() -> None:
+    inventory = Inventory(Span("hosts.yaml"), {}, frozenset(), frozenset(), {})
+
+    with pytest.raises(FleetPolicyError):
+        _told(inventory, ("one", None), "record", PlaybookResult("timeout", (), ""))

@@ -53,6 +53,7 @@ def plan(*words: str) -> int:
     return main(["plan", "-i", "fleet", "-q", *words])
 
 
+@pytest.mark.accepts("FP604", "FP605", "FP650", "FP651", "FP652", "FP653")
 def test_plan_against_an_equal_revision_finds_nothing(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +166,7 @@ def test_plan_against_ends_with_3_when_the_working_tree_has_errors(
     assert "new findings: 14 errors\n" in capsys.readouterr().out
 
 
+@pytest.mark.shows("FP652")
 @pytest.mark.parametrize("revision", ["nowhere", "", "--all", "HEAD:fleet"])
 def test_plan_against_an_unknown_revision_says_so(
     repository: Path, capsys: pytest.CaptureFixture[str], revision: str
@@ -181,6 +183,7 @@ def test_plan_against_an_unknown_revision_says_so(
     )
 
 
+@pytest.mark.shows("FP652")
 def test_plan_against_in_a_shallow_clone_says_how_to_get_the_history(
     repository: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -198,6 +201,7 @@ def test_plan_against_in_a_shallow_clone_says_how_to_get_the_history(
     ) in capsys.readouterr().out
 
 
+@pytest.mark.shows("FP651")
 def test_plan_against_outside_of_a_repository_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +221,7 @@ def test_plan_against_outside_of_a_repository_says_so(
     )
 
 
+@pytest.mark.shows("FP650")
 def test_plan_against_without_git_says_so(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +232,7 @@ def test_plan_against_without_git_says_so(
     assert "--against: error FP650 git-not-installed\n" in capsys.readouterr().out
 
 
+@pytest.mark.shows("FP653")
 def test_plan_against_a_damaged_clone_repeats_what_git_says(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

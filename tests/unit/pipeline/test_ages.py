@@ -19,12 +19,14 @@ def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return generate(Path("fleet"), 3).facts
 
 
+@pytest.mark.accepts("FP655")
 def test_facts_as_old_as_they_may_be_are_no_finding(facts: Path) -> None:
     records, _ = load_records(facts)
 
     assert find_old(records.values(), timedelta(days=3), COLLECTED + timedelta(days=3)) == ()
 
 
+@pytest.mark.shows("FP655")
 def test_facts_of_a_bundle_that_are_too_old_are_one_finding(facts: Path) -> None:
     records, _ = load_records(facts)
 
@@ -42,6 +44,7 @@ def test_facts_of_a_bundle_that_are_too_old_are_one_finding(facts: Path) -> None
     assert found.severity(Profile.PRODUCTION) is Severity.ERROR
 
 
+@pytest.mark.shows("FP655")
 def test_facts_of_a_host_that_are_too_old_name_its_file(facts: Path) -> None:
     records, _ = load_records(facts)
     keep_records(Path("looks"), list(records.values())[:1], bundle=False)
@@ -55,6 +58,7 @@ def test_facts_of_a_host_that_are_too_old_name_its_file(facts: Path) -> None:
     )
 
 
+@pytest.mark.shows("FP654")
 @pytest.mark.parametrize("text", ["30", "d", "0d", "1.5h", "-3d", "30 d", "30y"])
 def test_age_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(FleetPolicyError) as caught:
@@ -66,6 +70,7 @@ def test_age_that_is_none_is_refused(text: str) -> None:
     assert finding.fix == "write an age such as 36h or 30d"
 
 
+@pytest.mark.accepts("FP654")
 @pytest.mark.parametrize("profile", ["safety", "production"])
 def test_validate_with_an_age_finds_old_facts(
     facts: Path, capsys: pytest.CaptureFixture[str], profile: str

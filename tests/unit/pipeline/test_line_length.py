@@ -1,3 +1,5 @@
+import pytest
+
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.commandline import WORD_LIST
 from fleetpolicy.model.difference import digest_of
@@ -23,12 +25,14 @@ def found_for(
     return list(find_long_lines(fleet, {"a": make_record("a", state)}))
 
 
+@pytest.mark.accepts("FP616")
 def test_line_of_2048_bytes_with_its_nul_fits() -> None:
     line = "x" * (2_047 - len(f" {WORD}"))
 
     assert found_for(line) == []
 
 
+@pytest.mark.shows("FP616")
 def test_line_of_2049_bytes_with_its_nul_is_fp616_before_anything_is_written() -> None:
     line = "x" * (2_048 - len(f" {WORD}"))
 
@@ -53,6 +57,7 @@ def test_line_of_the_next_boot_counts_where_it_is_known() -> None:
     assert len(found_for("ro quiet", "x" * 2_100)) == 1
 
 
+@pytest.mark.shows("FP616")
 def test_words_of_our_own_file_are_counted_once_and_those_of_others_twice() -> None:
     line = "x" * (2_047 - len(f" {WORD}")) + f" {WORD}"
     content = f"{WORD}\n"

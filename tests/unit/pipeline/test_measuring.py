@@ -35,6 +35,7 @@ def cases_of(reply: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.accepts("FP720", "FP721", "FP815")
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_what_real_kernels_did_is_what_the_core_says(path: Path, policy: PolicySet) -> None:
     judged = judge_reply(json.loads(path.read_text()), SPAN, policy)
@@ -52,6 +53,7 @@ def test_recorded_kernels_are_of_every_era(policy: PolicySet) -> None:
     assert profiles == {"era-a", "era-b", "era-c"}
 
 
+@pytest.mark.shows("FP720")
 def test_entry_of_another_type_is_found(policy: PolicySet) -> None:
     reply = deepcopy(reply_of("7.3.4_max"))
     entry = next(case["entry"] for case in cases_of(reply) if case["case"] == "load")
@@ -101,6 +103,7 @@ def test_memattr_that_no_kernel_writes_is_found(policy: PolicySet) -> None:
     assert "measured MemAttr 0x7, which is none of KVM's, predicted Normal" in finding.why
 
 
+@pytest.mark.shows("FP721")
 def test_device_that_is_in_use_is_reported(policy: PolicySet) -> None:
     reply = deepcopy(reply_of("7.3.4_max"))
     device = reply["measurement"]["devices"][1]
@@ -114,6 +117,7 @@ def test_device_that_is_in_use_is_reported(policy: PolicySet) -> None:
     )
 
 
+@pytest.mark.shows("FP721")
 def test_feature_that_is_unknown_leaves_nothing_to_compare(policy: PolicySet) -> None:
     reply = deepcopy(reply_of("7.3.4_max"))
     reply["record"]["facts"]["cpu"]["fwb"] = None
@@ -141,3 +145,11 @@ def test_answer_that_is_none_is_refused(
     (finding,) = caught.value.diagnostics
     assert finding.rule.id == "FP815"
     assert finding.why.startswith(why)
+
+
+@pytest.mark.shows("FP815")
+def test_agent_that_failed_is_refused_with_its_words(policy: PolicySet) -> None:
+    reply = {**reply_of("7.3.4_max"), "status": "failed", "message": "no"}
+
+    with pytest.raises(FleetPolicyError):
+        judge_reply(reply, SPAN, policy)

@@ -97,6 +97,7 @@ def test_looks_are_read_from_a_folder_a_bundle_or_a_file(
     assert list(from_file) == ["kvm-00002"]
 
 
+@pytest.mark.accepts("FP656")
 def test_facts_diff_of_two_folders_ends_with_2_where_they_differ(
     tmp_path: Path, records: dict[str, HostRecord], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +114,7 @@ def test_facts_diff_of_two_folders_ends_with_2_where_they_differ(
     )
 
 
+@pytest.mark.shows("FP656")
 def test_facts_diff_of_what_is_not_there_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +132,7 @@ def test_facts_diff_of_what_is_not_there_says_so(
     )
 
 
+@pytest.mark.shows("FP656")
 def test_facts_diff_of_one_folder_is_a_mistake_of_usage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -152,6 +155,7 @@ def test_facts_show_tells_how_old_records_are(
     assert "[2026-11-20T08:00:00Z, " in head
 
 
+@pytest.mark.shows("FP606")
 def test_facts_show_of_a_host_without_a_record_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.pipeline.loading import Loaded, Looked
 from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.pipeline.work import work_out
+from tests.shown import each
 
 FLEET = Path(__file__).resolve().parents[2] / "fleet"
 SPECS = {
@@ -30,7 +31,7 @@ kind: DevicePolicy
 metadata: {name: nvme}
 spec: {match: {hosts: {group: neoverse}, device: {class: "0108"}}}
 """
-NEEDS_OTHER_HOSTS = {"FP203", "FP221"}
+NEEDS_OTHER_HOSTS = {"FP203", "FP221", "FP270"}
 
 
 def starting(words: tuple[str, ...], floors: tuple[str, ...]) -> list[str]:
@@ -101,37 +102,45 @@ def inventory() -> Inventory:
     return load_inventory(FLEET / "hosts.yaml", patterns=("gh-*", "hg-*"))
 
 
-def test_examples_that_are_policies_are_many() -> None:
-    assert (len(LOADED), len(RESOLVED), len(INVENTORIES)) == (13, 28, 9)
+@pytest.mark.parametrize("rule_id", each("shows", LOADED))
+def test_rejected_example_of_a_document_breaks_its_rule(tmp_path: Path, rule_id: str) -> None:
+    assert judge_policy(tmp_path, all_rules()[rule_id].rejected) == {rule_id}
 
 
-@pytest.mark.parametrize("rule_id", LOADED)
-def test_example_of_a_document_is_judged_as_its_rule_says(tmp_path: Path, rule_id: str) -> None:
-    rule = all_rules()[rule_id]
-
-    assert judge_policy(tmp_path, rule.rejected) == {rule_id}
-    assert judge_policy(tmp_path, rule.accepted) == set()
+@pytest.mark.parametrize("rule_id", each("accepts", LOADED))
+def test_accepted_example_of_a_document_breaks_none(tmp_path: Path, rule_id: str) -> None:
+    assert judge_policy(tmp_path, all_rules()[rule_id].accepted) == set()
 
 
 @pytest.mark.ansible
-@pytest.mark.parametrize("rule_id", RESOLVED)
-def test_example_about_the_fleet_is_judged_as_its_rule_says(
+@pytest.mark.parametrize("rule_id", each("shows", RESOLVED))
+def test_rejected_example_about_the_fleet_breaks_its_rule(
     tmp_path: Path, inventory: Inventory, rule_id: str
 ) -> None:
-    rule = all_rules()[rule_id]
-
-    assert rule_id in judge_fleet(tmp_path, rule.rejected, inventory)
-    assert judge_fleet(tmp_path, rule.accepted, inventory) == set()
+    assert rule_id in judge_fleet(tmp_path, all_rules()[rule_id].rejected, inventory)
 
 
 @pytest.mark.ansible
-@pytest.mark.parametrize("rule_id", INVENTORIES)
-def test_example_of_an_inventory_is_judged_as_its_rule_says(tmp_path: Path, rule_id: str) -> None:
-    rule = all_rules()[rule_id]
+@pytest.mark.parametrize("rule_id", each("accepts", RESOLVED))
+def test_accepted_example_about_the_fleet_breaks_none(
+    tmp_path: Path, inventory: Inventory, rule_id: str
+) -> None:
+    assert judge_fleet(tmp_path, all_rules()[rule_id].accepted, inventory) == set()
 
-    assert judge_inventory(tmp_path, rule.rejected) == {rule_id}
-    if rule.accepted.startswith("all:"):
-        assert judge_inventory(tmp_path, rule.accepted) == set()
+
+@pytest.mark.ansible
+@pytest.mark.parametrize("rule_id", each("shows", INVENTORIES))
+def test_rejected_example_of_an_inventory_breaks_its_rule(tmp_path: Path, rule_id: str) -> None:
+    assert judge_inventory(tmp_path, all_rules()[rule_id].rejected) == {rule_id}
+
+
+@pytest.mark.ansible
+@pytest.mark.parametrize(
+    "rule_id",
+    each("accepts", [item for item in INVENTORIES if all_rules()[item].accepted[:4] == "all:"]),
+)
+def test_accepted_example_of_an_inventory_breaks_none(tmp_path: Path, rule_id: str) -> None:
+    assert judge_inventory(tmp_path, all_rules()[rule_id].accepted) == set()
 
 
 @pytest.mark.parametrize("rule_id", sorted({*NEEDS_OTHER_HOSTS, "FP302"}))
@@ -139,3 +148,26 @@ def test_example_about_other_hosts_is_a_policy_all_the_same(tmp_path: Path, rule
     rule = all_rules()[rule_id]
 
     assert judge_policy(tmp_path, rule.accepted) == set()
+
+
+def judge_containment(folder: Path, inventory: Inventory, profile: str) -> set[str]:
+    text = f"{complete('kind: FleetPolicy').removesuffix(ATTESTED)}{DEVICES}{profile}"
+    (folder / "p.yaml").write_text(text)
+    policy, findings = load_policies([folder / "p.yaml"])
+    records, _ = load_records(FLEET / "facts")
+    loaded = Loaded(Places(None, (), None), policy, inventory, findings, date(2027, 1, 15))
+    return {item.rule.id for item in work_out(loaded, Looked(records, (), live=False)).findings}
+
+
+@pytest.mark.ansible
+@pytest.mark.shows("FP302")
+def test_containment_that_nobody_attests_is_fp302(tmp_path: Path, inventory: Inventory) -> None:
+    assert judge_containment(tmp_path, inventory, "") == {"FP302"}
+
+
+@pytest.mark.ansible
+@pytest.mark.accepts("FP302")
+def test_containment_that_somebody_attests_is_no_finding(
+    tmp_path: Path, inventory: Inventory
+) -> None:
+    assert judge_containment(tmp_path, inventory, ATTESTED) == set()

@@ -222,6 +222,7 @@ def test_exception_without_a_day_to_judge_by_has_ended(fleet: Fleet) -> None:
     assert [spell(item) for item in findings] == ["FP611", "FP301 old-01 old-02"]
 
 
+@pytest.mark.shows("FP613")
 def test_idle_exception_is_told_once_all_its_rules_were_judged(fleet: Fleet) -> None:
     fleet.mapping = "{default: device}"
     fleet.waive("a", "hosts: {group: legacy}, rules: [FP301, FP302]")
@@ -239,6 +240,7 @@ def test_idle_exception_is_told_once_all_its_rules_were_judged(fleet: Fleet) -> 
     ]
 
 
+@pytest.mark.accepts("FP613")
 def test_idle_exception_is_not_told_where_hosts_are_left_out(fleet: Fleet) -> None:
     fleet.mapping = "{default: device}"
     fleet.waive("a", "hosts: {group: legacy}, rules: [FP301]")
@@ -264,6 +266,7 @@ def test_check_whose_findings_are_all_silenced_passes(fleet: Fleet) -> None:
     ]
 
 
+@pytest.mark.shows("FP602")
 def test_saved_plan_is_refused_once_an_exception_has_ended(fleet: Fleet) -> None:
     fleet.waive("a", "hosts: {group: legacy}, rules: [FP301]")
     work = fleet.work()

@@ -42,6 +42,7 @@ def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
     return gzip.compress(json.dumps(body).encode(), mtime=0)
 
 
+@pytest.mark.accepts("FP511", "FP512", "FP513")
 def test_plan_saved_and_read_is_the_same() -> None:
     made = make_plan()
 
@@ -67,6 +68,7 @@ def test_saved_plan_follows_its_schema() -> None:
     jsonschema.validate(json.loads(gzip.decompress(dump_plan(make_plan()))), schema)
 
 
+@pytest.mark.shows("FP511")
 def test_plan_cut_off_is_refused() -> None:
     data = dump_plan(make_plan())
 
@@ -76,11 +78,13 @@ def test_plan_cut_off_is_refused() -> None:
         ]
 
 
+@pytest.mark.shows("FP511")
 @pytest.mark.parametrize("data", [b"plan", b"\x1f\x8b\x08\0\0\0\0\0\0\0not deflate"])
 def test_plan_that_is_no_gzip_is_refused(data: bytes) -> None:
     assert refuse(data) == [f"plan.fpz {PLAN_UNREADABLE.id} it is not what gzip writes"]
 
 
+@pytest.mark.shows("FP512")
 def test_plan_that_is_no_json_is_refused() -> None:
     found = refuse(gzip.compress(b"{"))
 
@@ -88,12 +92,14 @@ def test_plan_that_is_no_json_is_refused() -> None:
     assert found[0].startswith(f"plan.fpz {PLAN_FORMAT.id} the document: Invalid JSON: EOF")
 
 
+@pytest.mark.shows("FP512")
 def test_plan_of_another_version_is_refused() -> None:
     assert refuse(edited(lambda body: body.update(formatVersion=2))) == [
         "plan.fpz FP512 formatVersion: Input should be 1"
     ]
 
 
+@pytest.mark.shows("FP512")
 def test_plan_with_missing_and_unknown_keys_is_refused_with_the_first_of_them() -> None:
     def change(body: dict[str, Any]) -> None:
         del body["revision"], body["inventory"], body["hosts"]
@@ -107,12 +113,14 @@ def test_plan_with_missing_and_unknown_keys_is_refused_with_the_first_of_them() 
     ]
 
 
+@pytest.mark.shows("FP512")
 def test_plan_whose_host_points_nowhere_is_refused() -> None:
     assert refuse(edited(lambda body: body["hosts"][1].update(outlook=9))) == [
         "plan.fpz FP512 hosts: b points at no outlook"
     ]
 
 
+@pytest.mark.shows("FP513")
 @pytest.mark.parametrize(
     "change",
     [
@@ -136,6 +144,7 @@ def test_plan_changed_after_it_was_made_is_refused(
     )
 
 
+@pytest.mark.shows("FP513")
 def test_plan_with_another_content_is_refused() -> None:
     digest = min(make_plan().blobs)
 
@@ -147,6 +156,7 @@ def test_plan_with_another_content_is_refused() -> None:
     ]
 
 
+@pytest.mark.shows("FP513")
 def test_plan_without_a_content_is_refused() -> None:
     made = make_plan()
     digest = min(made.blobs)

@@ -68,6 +68,7 @@ def said(findings: tuple[Diagnostic, ...]) -> list[str]:
     ]
 
 
+@pytest.mark.accepts("FP506")
 def test_plan_of_a_fresh_host_creates_boots_and_records() -> None:
     made, findings = plan_one(make_record())
 
@@ -117,6 +118,7 @@ def test_plan_writes_the_manifest_as_canonical_json() -> None:
     }
 
 
+@pytest.mark.accepts("FP504")
 def test_plan_of_a_converged_host_is_empty_whatever_the_revision() -> None:
     record = converged()
     fleet = make_fleet(CLASS)
@@ -128,6 +130,7 @@ def test_plan_of_a_converged_host_is_empty_whatever_the_revision() -> None:
     assert findings == ()
 
 
+@pytest.mark.accepts("FP501")
 def test_plan_of_a_host_whose_boot_was_put_off_says_so() -> None:
     record = make_record()
 
@@ -143,6 +146,7 @@ def test_plan_of_a_host_whose_boot_was_put_off_says_so() -> None:
     )
 
 
+@pytest.mark.shows("FP501")
 def test_plan_of_a_host_that_booted_and_did_not_converge_stops() -> None:
     record = make_record()
     deployed = deploy(plan_fleet(record), record)
@@ -258,6 +262,7 @@ def test_plan_that_changes_a_domain_wants_that_guest_off_alone() -> None:
     assert (host.guests_off, host.reasons) == (("db",), ())
 
 
+@pytest.mark.shows("FP503")
 def test_plan_refuses_a_foreign_domain_of_a_guests_name() -> None:
     record = make_record("a", make_state(domains={"db": "<domain/>"}))
 
@@ -275,6 +280,7 @@ def test_plan_refuses_a_foreign_domain_of_a_guests_name() -> None:
     ]
 
 
+@pytest.mark.accepts("FP503")
 def test_plan_takes_over_a_domain_that_carries_our_metadata() -> None:
     ours = "<domain><metadata><f:g xmlns:f='https://x/fleetpolicy/1'/></metadata></domain>"
     record = make_record("a", make_state(domains={"db": ours}))
@@ -285,6 +291,7 @@ def test_plan_takes_over_a_domain_that_carries_our_metadata() -> None:
     assert host.actions[-1].verb.value == "change"
 
 
+@pytest.mark.shows("FP504")
 def test_plan_says_that_it_takes_over_a_foreign_file() -> None:
     foreign = {"digest": "0" * 64, "mode": 0o644, "content": "mine\n"}
     state = HostState.model_validate({**dict(make_state()), "files": {DROP_IN: foreign}})
@@ -302,6 +309,7 @@ def test_plan_says_that_it_takes_over_a_foreign_file() -> None:
     assert host.actions[0].before == "0" * 64
 
 
+@pytest.mark.shows("FP502")
 @pytest.mark.parametrize(
     ("files", "guess"),
     [
@@ -363,6 +371,7 @@ def test_plan_lists_a_foreign_parameter_and_guesses_its_owner(
     ]
 
 
+@pytest.mark.accepts("FP502")
 def test_plan_does_not_call_its_own_old_value_foreign() -> None:
     record = make_record()
     old = make_class(settings=(Setting("iommu.passthrough", "0", POLICY),))
@@ -446,6 +455,7 @@ def test_plan_does_not_depend_on_order(names: list[str], artifacts: list[object]
     assert made == plan_fleet(*(make_record(name) for name in ("a", "b", "c")))
 
 
+@pytest.mark.shows("FP501")
 def test_plan_of_an_unmet_parameter_after_a_boot_names_where_to_look() -> None:
     setting = ModuleSetting("vfio_pci", "disable_vga", "1", MODULES)
     host_class = make_class(module_settings=(setting,))
@@ -473,6 +483,7 @@ def test_plan_of_an_unmet_parameter_after_a_boot_names_where_to_look() -> None:
     ]
 
 
+@pytest.mark.shows("FP505")
 def test_plan_of_a_skipped_host_says_what_stays_on_it() -> None:
     skipped = replace(make_fleet(CLASS, "b"), skipped={"a": "it cannot have cacheable"})
     records = [converged(), make_record("b")]
@@ -489,6 +500,7 @@ def test_plan_of_a_skipped_host_says_what_stays_on_it() -> None:
     ]
 
 
+@pytest.mark.accepts("FP505")
 def test_plan_of_a_skipped_host_with_nothing_of_ours_is_silent() -> None:
     skipped = replace(make_fleet(CLASS, "b"), skipped={"a": "it cannot have cacheable"})
     records = [make_record("a"), make_record("b")]

@@ -23,6 +23,7 @@ def domain(folder: Path, policy: str, **changes: object) -> ET.Element:
     return ET.fromstring(files[PATH].content)  # noqa: S314 our own output
 
 
+@pytest.mark.accepts("FP411")
 def test_domain_of_a_grace_gpu_has_initiators_aperture_and_driver(tmp_path: Path) -> None:
     root = domain(tmp_path, gpu_policy(), **NEW_LIBVIRT)
 
@@ -37,6 +38,7 @@ def test_domain_of_a_grace_gpu_has_initiators_aperture_and_driver(tmp_path: Path
     assert [cell.get("memory") for cell in cells] == [str(64 << 20), *["0"] * 8]
 
 
+@pytest.mark.shows("FP411")
 def test_domain_of_a_grace_gpu_on_an_old_libvirt_names_each_missing_element(tmp_path: Path) -> None:
     files, findings = rendered(tmp_path, gpu_policy(), **OLD_LIBVIRT)
 
@@ -66,6 +68,7 @@ def test_domain_of_a_grace_gpu_on_an_old_libvirt_names_each_missing_element(tmp_
     ]
 
 
+@pytest.mark.shows("FP410")
 def test_domain_without_libvirt_on_its_host_is_refused(tmp_path: Path) -> None:
     _, findings = rendered(tmp_path, nvme_policy(), libvirt=None)
 
@@ -95,6 +98,7 @@ def test_domain_escapes_what_xml_would_read(tmp_path: Path) -> None:
     assert root.find("devices/disk/source").get("file") == "/var/lib/libvirt/images/a & b.qcow2"  # type: ignore[union-attr]
 
 
+@pytest.mark.shows("FP412")
 @pytest.mark.parametrize(
     ("page_kib", "hugepages", "why"),
     [
@@ -136,6 +140,7 @@ def test_domain_origins_name_guest_and_mapping(tmp_path: Path) -> None:
     assert GUEST.startswith("---")
 
 
+@pytest.mark.accepts("FP410")
 def test_domain_of_an_x86_host_is_a_q35_machine(tmp_path: Path) -> None:
     root = domain(tmp_path, nvme_policy(), arch="x86_64", **OLD_LIBVIRT)
 

@@ -51,6 +51,7 @@ def kernel(*, builtin: bool = False) -> KernelBuild:
     )
 
 
+@pytest.mark.accepts("FP401", "FP403")
 def test_cmdline_drop_in_is_read_back_by_a_shell(tmp_path: Path) -> None:
     files, _ = rendered(tmp_path, gpu_policy())
     path = tmp_path / "drop-in.cfg"
@@ -66,6 +67,7 @@ def test_cmdline_drop_in_is_read_back_by_a_shell(tmp_path: Path) -> None:
     assert read.stdout == "quiet iommu.strict=1 iommu.passthrough=0"
 
 
+@pytest.mark.shows("FP401")
 def test_cmdline_of_an_unknown_loader_is_refused(tmp_path: Path) -> None:
     files, findings = rendered(tmp_path, HEAD + NVME.replace("MAPPING", "normal-nc"),
                                boot={"loader": None})  # fmt: skip
@@ -82,6 +84,7 @@ def test_cmdline_of_an_unknown_loader_is_refused(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP402")
 def test_files_of_an_unknown_initramfs_are_refused(tmp_path: Path) -> None:
     _, findings = rendered(tmp_path, nvme_policy(), boot={"initramfs": None})
 
@@ -112,6 +115,7 @@ def test_files_name_the_lines_of_policy_that_caused_them(tmp_path: Path) -> None
     assert origins[MODULES] == [(11, 1)]
 
 
+@pytest.mark.accepts("FP402")
 @pytest.mark.parametrize("builtin", [False, True])
 @pytest.mark.parametrize("copied", [False, True])
 def test_files_bind_the_device_at_boot_and_leave_its_twin(
@@ -320,6 +324,7 @@ def test_render_twice_gives_equal_bytes(tmp_path: Path) -> None:
     assert first == second
 
 
+@pytest.mark.shows("FP403")
 def test_cmdline_word_that_a_shell_would_change_is_refused(tmp_path: Path) -> None:
     fleet = resolved(tmp_path, gpu_policy())
     host_class = fleet.classes[0]

@@ -61,6 +61,7 @@ def test_boot_order_given_twice_is_refused(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP415")
 @pytest.mark.parametrize(("aperture", "gib"), [("3TiB", 3072), ("256GiB", 256)])
 def test_aperture_that_qemu_exits_over_is_refused(tmp_path: Path, aperture: str, gib: int) -> None:
     policy = gpu_policy() + PROFILE.replace("APERTURE", aperture)
@@ -72,6 +73,8 @@ def test_aperture_that_qemu_exits_over_is_refused(tmp_path: Path, aperture: str,
     ]
 
 
+@pytest.mark.accepts("FP420", "FP426")
+@pytest.mark.accepts("FP415")
 def test_aperture_of_a_power_of_two_is_rendered(tmp_path: Path) -> None:
     policy = gpu_policy() + PROFILE.replace("APERTURE", "512GiB")
 
@@ -82,6 +85,7 @@ def test_aperture_of_a_power_of_two_is_rendered(tmp_path: Path) -> None:
     assert "<pcihole64 unit='KiB'>536870912</pcihole64>" in xml
 
 
+@pytest.mark.shows("FP420")
 @pytest.mark.parametrize(
     ("spec", "arch", "asked"),
     [
@@ -103,6 +107,7 @@ def test_guest_of_another_architecture_is_refused(
     ]
 
 
+@pytest.mark.shows("FP420")
 def test_sata_disk_on_arm_is_refused(tmp_path: Path) -> None:
     policy = nvme_policy().replace("bootOrder: 1}", "bootOrder: 1, bus: sata}")
 
@@ -113,7 +118,13 @@ def test_sata_disk_on_arm_is_refused(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("disks", "ids"), [(244, []), (245, ["FP421"])])
+@pytest.mark.parametrize(
+    ("disks", "ids"),
+    [
+        pytest.param(244, [], marks=pytest.mark.accepts("FP421")),
+        pytest.param(245, ["FP421"], marks=pytest.mark.shows("FP421")),
+    ],
+)
 def test_more_disks_than_the_root_bus_has_ports_are_refused(
     tmp_path: Path, disks: int, ids: list[str]
 ) -> None:
@@ -125,6 +136,7 @@ def test_more_disks_than_the_root_bus_has_ports_are_refused(
     assert [item.rule.id for item in findings] == ids
 
 
+@pytest.mark.shows("FP415")
 def test_row_6_aperture_of_the_guest_that_qemu_exits_over_is_refused(tmp_path: Path) -> None:
     policy = gpu_policy().replace("  vcpus: 8", "  vcpus: 8\n  mmioAperture: 64GiB")
 
@@ -135,6 +147,7 @@ def test_row_6_aperture_of_the_guest_that_qemu_exits_over_is_refused(tmp_path: P
     ]
 
 
+@pytest.mark.shows("FP415")
 def test_aperture_smaller_than_the_bars_is_refused(tmp_path: Path) -> None:
     bars = [{"index": 0, "size": 1 << 40, "prefetchable": True}]
     devices = [{**NVME_FACTS, "regions": bars}]
@@ -150,6 +163,7 @@ def test_aperture_smaller_than_the_bars_is_refused(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.shows("FP426")
 @pytest.mark.parametrize("shown", [{}, {"swtpm": False}])
 def test_tpm_on_a_host_that_showed_no_swtpm_is_refused(
     tmp_path: Path, shown: dict[str, bool]

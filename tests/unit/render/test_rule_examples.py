@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fleetpolicy.diagnostics import Rule
+from fleetpolicy.pipeline.rules import all_rules
 from fleetpolicy.render.rules import BAD_HUGEPAGES, BOOT_ORDER_TWICE, NOT_FOR_XML
+from tests.shown import each
 from tests.unit.render.fleets import nvme_policy, rendered
 
 
@@ -22,7 +23,14 @@ def judge(folder: Path, example: str) -> set[str]:
     return {item.rule.id for item in findings}
 
 
-@pytest.mark.parametrize("rule", [BAD_HUGEPAGES, NOT_FOR_XML, BOOT_ORDER_TWICE])
-def test_example_of_a_guest_is_judged_as_its_rule_says(tmp_path: Path, rule: Rule) -> None:
-    assert judge(tmp_path, rule.rejected) == {rule.id}
-    assert judge(tmp_path, rule.accepted) == set()
+RULES = [rule.id for rule in (BAD_HUGEPAGES, NOT_FOR_XML, BOOT_ORDER_TWICE)]
+
+
+@pytest.mark.parametrize("rule_id", each("shows", RULES))
+def test_rejected_example_of_a_guest_breaks_its_rule(tmp_path: Path, rule_id: str) -> None:
+    assert judge(tmp_path, all_rules()[rule_id].rejected) == {rule_id}
+
+
+@pytest.mark.parametrize("rule_id", each("accepts", RULES))
+def test_accepted_example_of_a_guest_breaks_none(tmp_path: Path, rule_id: str) -> None:
+    assert judge(tmp_path, all_rules()[rule_id].accepted) == set()

@@ -131,6 +131,7 @@ def test_what_is_written_is_read_again(tree: Element) -> None:
     assert read(write_xml(root)) == root
 
 
+@pytest.mark.accepts("FP422", "FP423", "FP424", "FP425")
 def test_guest_in_an_empty_template_is_what_it_is_without(tmp_path: Path) -> None:
     files, _ = rendered(tmp_path, gpu_policy(), **NEW_LIBVIRT)
 
@@ -161,6 +162,7 @@ def test_guest_put_twice_into_a_template_stays_the_same(tmp_path: Path) -> None:
     assert sorted(twice.splitlines()) == sorted(once.splitlines())
 
 
+@pytest.mark.shows("FP422")
 def test_template_with_a_fault_is_refused_at_its_line(tmp_path: Path) -> None:
     text, findings = put(tmp_path, "<domain type='kvm'>\n<a>b<c/></a></domain>")
 
@@ -169,11 +171,20 @@ def test_template_with_a_fault_is_refused_at_its_line(tmp_path: Path) -> None:
     assert findings == [("base.xml:2:1", "FP422", why)]
 
 
+@pytest.mark.shows("FP422")
+def test_template_with_a_foreign_namespace_is_refused(tmp_path: Path) -> None:
+    _, findings = put(tmp_path, "<domain type='kvm' xmlns='urn:other'/>")
+
+    why = "the template of guest trainer: xmlns is bound to urn:other"
+    assert findings == [("base.xml:1:1", "FP422", why)]
+
+
 def test_missing_template_is_refused_at_the_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="file-unreadable"):
         rendered(tmp_path, nvme_policy().replace("  vcpus: 8", "  vcpus: 8\n  template: no.xml"))
 
 
+@pytest.mark.shows("FP424")
 @pytest.mark.parametrize(
     "inside",
     [
@@ -186,6 +197,7 @@ def test_row_11_template_that_takes_a_device_is_refused(tmp_path: Path, inside: 
     assert [(line, rule) for line, rule, _ in refusals(tmp_path, inside)] == [("2", "FP424")]
 
 
+@pytest.mark.shows("FP423")
 @pytest.mark.parametrize(
     ("inside", "why"),
     [
@@ -215,6 +227,7 @@ def test_template_that_clashes_with_its_guest_is_refused(
     assert refusals(tmp_path, inside) == [("2", "FP423", why)]
 
 
+@pytest.mark.shows("FP423")
 def test_template_with_the_alias_of_a_trapped_device_is_refused(tmp_path: Path) -> None:
     inside = "<devices><disk><alias name='ua-hostdev1'/></disk></devices>"
 
@@ -223,6 +236,7 @@ def test_template_with_the_alias_of_a_trapped_device_is_refused(tmp_path: Path) 
     assert found == [("2", "FP423", "alias ua-hostdev1 is taken")]
 
 
+@pytest.mark.shows("FP423")
 def test_template_with_an_iommu_beside_smmus_is_refused(tmp_path: Path) -> None:
     policy = nvme_policy().replace('id: "144d:a80a"}}]', 'id: "144d:a80a"}, smmu: {}}]')
     kernel = {"options": {"VFIO_DEVICE_CDEV": "y", "ARM_SMMU_V3_IOMMUFD": "y"}}
@@ -317,6 +331,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.shows("FP425")
 @pytest.mark.parametrize(
     ("inside", "why"),
     [wrong[1:] for wrong in WRONG],
@@ -328,6 +343,7 @@ def test_row_that_libvirt_accepts_is_refused_in_a_template(
     assert refusals(tmp_path, inside) == [("2", "FP425", why)]
 
 
+@pytest.mark.shows("FP425")
 def test_row_7_gic_2_in_a_template_with_nine_vcpus_is_refused(tmp_path: Path) -> None:
     inside = "<features><gic version='2'/></features>"
     policy = nvme_policy()

@@ -88,6 +88,7 @@ def test_pattern_and_labels_choose_hosts(site: Make, host_facts: Make) -> None:
     }
 
 
+@pytest.mark.shows("FP203")
 @pytest.mark.parametrize(
     ("used_by", "state", "fix"),
     [
@@ -120,6 +121,7 @@ def test_group_partner_that_nobody_claims_is_fp203_once(
     ]
 
 
+@pytest.mark.accepts("FP203")
 def test_group_partner_is_taken_along_where_policy_says_so(site: Make, device: Make) -> None:
     devices = [
         device("0000:00:00.0", "10de:22b1", "060400", 1),
@@ -207,6 +209,7 @@ def test_virtual_functions_get_the_driver_of_their_own_alias(site: Make, device:
     ]
 
 
+@pytest.mark.shows("FP204")
 def test_device_without_a_group_is_fp204(site: Make, device: Make) -> None:
     devices = [device(GPU, "10de:2342", "030200", None)]
 
@@ -218,6 +221,7 @@ def test_device_without_a_group_is_fp204(site: Make, device: Make) -> None:
     ]
 
 
+@pytest.mark.shows("FP205")
 def test_group_split_over_guests_is_fp205(site: Make, device: Make) -> None:
     devices = [
         device(GPU, "10de:2342", "030200", 1),
@@ -233,6 +237,7 @@ def test_group_split_over_guests_is_fp205(site: Make, device: Make) -> None:
     ]
 
 
+@pytest.mark.accepts("FP205")
 def test_group_given_whole_to_one_guest_is_accepted(site: Make, device: Make) -> None:
     devices = [
         device(GPU, "10de:2342", "030200", 1),
@@ -261,6 +266,7 @@ def test_policies_of_equal_priority_on_one_device_are_fp206_each(site: Make) -> 
     ]
 
 
+@pytest.mark.accepts("FP210")
 def test_policy_of_higher_priority_wins(site: Make) -> None:
     policies = {
         "low": {**BY_ID, "mapping": "trapped", "priority": 5},
@@ -315,12 +321,14 @@ def test_guest_device_with_another_serial_is_fp208(
     ]
 
 
+@pytest.mark.accepts("FP209")
 def test_guest_device_with_its_serial_is_accepted(site: Make) -> None:
     guests = {"g": takes(GPU, "10de:2342", serial="S1")}
 
     assert assigned(site(guests=guests, serials={"n1": {GPU: "S1"}}).only_class()) == [GPU]
 
 
+@pytest.mark.shows("FP209")
 def test_device_in_two_guests_is_fp209(site: Make) -> None:
     guests = {"a": takes(GPU, "10de:2342"), "b": takes(GPU, "10de:2342")}
 
@@ -332,6 +340,7 @@ def test_device_in_two_guests_is_fp209(site: Make) -> None:
     ]
 
 
+@pytest.mark.shows("FP210")
 def test_host_without_facts_is_fp210(site: Make) -> None:
     assert site(unseen=("n2", "n3")).says() == [
         (
@@ -357,6 +366,7 @@ def test_device_that_the_host_uses_is_fp213(site: Make, device: Make) -> None:
     ]
 
 
+@pytest.mark.accepts("FP204")
 def test_device_that_the_host_does_not_use_is_accepted(site: Make, device: Make) -> None:
     devices = [
         device(DISK, "144d:a808", "010802", 2, usedBy=["root disk"]),

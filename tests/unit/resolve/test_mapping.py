@@ -19,6 +19,7 @@ ASK = (
 )
 
 
+@pytest.mark.shows("FP211")
 @pytest.mark.parametrize(
     ("kernel", "questions"),
     [
@@ -38,6 +39,7 @@ def test_kernel_whose_probes_gave_no_answer_is_fp211(
     ]
 
 
+@pytest.mark.shows("FP211")
 def test_kernel_with_evidence_that_no_profile_has_is_fp211(site: Make) -> None:
     assert site(change={"kernel": {"normalNcMarker": False}}).says() == [
         (
@@ -47,6 +49,7 @@ def test_kernel_with_evidence_that_no_profile_has_is_fp211(site: Make) -> None:
     ]
 
 
+@pytest.mark.accepts("FP211")
 @pytest.mark.parametrize("era", ["a", "b", "c"])
 def test_kernel_is_known_by_its_evidence(site: Make, era: str) -> None:
     kernel = site(era=era).only_class().kernel
@@ -168,6 +171,7 @@ def test_named_driver_that_cannot_own_the_device_is_fp214(
     assert found == [f"p#spec.driver: FP214 [n1 {DISK}] {why} -> {fix}"]
 
 
+@pytest.mark.accepts("FP223")
 @pytest.mark.parametrize(
     ("policy", "driver"),
     [
@@ -185,6 +189,7 @@ def test_driver_of_a_coherent_gpu(site: Make, policy: dict[str, Any], driver: st
     assert item.driver.name == driver
 
 
+@pytest.mark.shows("FP223")
 def test_device_without_regions_is_fp223(site: Make, device: Make) -> None:
     devices = [device(DISK, "144d:a808", "010802", 2, regions=[])]
 

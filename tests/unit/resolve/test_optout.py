@@ -47,6 +47,7 @@ def parameters_of(found: HostClass) -> list[tuple[str, str, str, str]]:
     ]
 
 
+@pytest.mark.accepts("FP270")
 @pytest.mark.parametrize("era", ["b", "c"])
 def test_global_opt_out_binds_our_driver_and_sets_its_parameter_twice(
     site: Any, hosts: Any, era: str
@@ -101,6 +102,7 @@ def test_parameter_that_says_the_same_is_accepted(site: Any, hosts: Any) -> None
     assert parameters_of(found) == [(MODULE, "stage2", "device", ORIGIN)]
 
 
+@pytest.mark.shows("FP270")
 def test_coherent_device_under_the_opt_out_is_fp270(site: Any, hosts: Any) -> None:
     made = site(hosts=hosts("c"), drivers={"ours": OURS}, fleet=OPT_OUT, policies={"p": ON_GPU})
 
@@ -120,6 +122,7 @@ TRUSTED = (
 )
 
 
+@pytest.mark.shows("FP271")
 @pytest.mark.parametrize(
     ("enforced", "added", "why"),
     [
@@ -139,6 +142,7 @@ def test_driver_that_a_kernel_may_refuse_is_fp271(
     assert made.says() == [f"p#spec.driver: FP271 [n1 0000:02:00.0] {MODULE} {why} -> {TRUSTED}"]
 
 
+@pytest.mark.accepts("FP271")
 @pytest.mark.parametrize(
     ("enforced", "added"),
     [(False, {MODULE: False}), (False, None), (True, {MODULE: True}), (None, {MODULE: True})],

@@ -31,6 +31,7 @@ def test_kernel_parameters_keep_their_order_and_origin(site: Make) -> None:
     ]
 
 
+@pytest.mark.shows("FP221")
 @pytest.mark.parametrize("name", ["kvm-arm.vfio_device_map", "kvm_arm.vfio-device-map"])
 def test_kernel_parameter_against_the_opt_out_is_fp221(site: Make, name: str) -> None:
     fleet = {**OPT_OUT, "kernel": {"parameters": {name: "normal"}}}
@@ -44,6 +45,7 @@ def test_kernel_parameter_against_the_opt_out_is_fp221(site: Make, name: str) ->
     ]
 
 
+@pytest.mark.accepts("FP221")
 def test_kernel_parameter_that_says_what_the_opt_out_says_stands_once(site: Make) -> None:
     parameters = {"kvm-arm.vfio_device_map": "device", "quiet": ""}
     fleet = {**OPT_OUT, "kernel": {"parameters": parameters}}
@@ -53,6 +55,7 @@ def test_kernel_parameter_that_says_what_the_opt_out_says_stands_once(site: Make
     assert [item.token for item in found] == ["quiet", "kvm-arm.vfio_device_map=device"]
 
 
+@pytest.mark.accepts("FP240")
 def test_module_parameters_are_sorted_and_keep_their_origin(site: Make) -> None:
     fleet = {"modules": {"vfio-pci": {"ids": "1af4:1041", "disable_idle_d3": "1"}}}
 
@@ -140,6 +143,7 @@ def shown(**taken: str) -> dict[str, Any]:
     return {"moduleParameters": {"vfio_pci": taken}}
 
 
+@pytest.mark.shows("FP240")
 def test_module_parameter_that_the_hosts_kernel_lacks_is_fp240(site: Make) -> None:
     fleet = {"modules": {"vfio-pci": {"disable_idle_d3": "1"}}}
 
@@ -152,6 +156,7 @@ def test_module_parameter_that_the_hosts_kernel_lacks_is_fp240(site: Make) -> No
     ]
 
 
+@pytest.mark.shows("FP240")
 def test_word_for_a_module_parameter_that_the_hosts_kernel_lacks_is_fp240(site: Make) -> None:
     fleet = {"kernel": {"parameters": {"vfio-pci.disable-idle-d3": "1"}}}
 

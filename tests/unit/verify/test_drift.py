@@ -1,6 +1,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.artifact import Artifact
 from fleetpolicy.model.fleet import HostClass
@@ -64,10 +66,12 @@ def said(findings: tuple[Diagnostic, ...]) -> list[str]:
     return [f"{item.span} {item.rule.id} {item.why}" for item in findings]
 
 
+@pytest.mark.accepts("FP711", "FP712", "FP713", "FP714")
 def test_drift_of_a_converged_host_is_nothing() -> None:
     assert drift(converged()[0]) == ()
 
 
+@pytest.mark.shows("FP711")
 def test_drift_of_another_kernel_says_what_each_region_means_now() -> None:
     old = make_facts(release=OLD)
     host_class = make_class(old, kernel=make_kernel(ERA_A))
@@ -107,6 +111,7 @@ def test_meaning_changes_are_found_on_each_host_of_a_class() -> None:
     assert [item.subject.host for item in findings] == ["a", "b"]
 
 
+@pytest.mark.shows("FP712")
 def test_drift_of_files_says_what_changed() -> None:
     record = converged()[0]
     files: dict[str, Any] = {path: dict(state) for path, state in record.state.files.items()}
@@ -126,6 +131,7 @@ def test_drift_of_files_says_what_changed() -> None:
     ]
 
 
+@pytest.mark.shows("FP712")
 def test_drift_of_permissions_names_both() -> None:
     record = converged()[0]
     files: dict[str, Any] = {path: dict(state) for path, state in record.state.files.items()}
@@ -136,6 +142,7 @@ def test_drift_of_permissions_names_both() -> None:
     ]
 
 
+@pytest.mark.shows("FP712")
 def test_drift_of_a_domain_names_what_it_lost_or_that_it_is_gone() -> None:
     record = converged()[0]
 
@@ -152,6 +159,7 @@ def test_drift_of_a_changed_policy_is_nothing() -> None:
     assert findings == ()
 
 
+@pytest.mark.shows("FP712")
 def test_drift_of_a_file_changed_on_the_host_and_in_policy_gives_the_digests() -> None:
     record = converged()[0]
     manifest = record.state.manifest
@@ -168,6 +176,7 @@ def test_drift_of_a_file_changed_on_the_host_and_in_policy_gives_the_digests() -
     ]
 
 
+@pytest.mark.shows("FP713")
 def test_drift_of_the_running_state_tells_a_boot_put_off_from_a_hand_at_work() -> None:
     record = converged()[0]
     bindings = {NVME: {"driver": "nvme", "override": None}}
@@ -187,6 +196,7 @@ def test_drift_of_the_running_state_tells_a_boot_put_off_from_a_hand_at_work() -
     ]
 
 
+@pytest.mark.shows("FP714")
 def test_drift_of_a_host_that_was_never_deployed_says_so() -> None:
     findings = drift(make_record())
 
@@ -205,6 +215,7 @@ def test_drift_leaves_hosts_without_a_record_alone() -> None:
     assert RELEASE in made.records["a"].facts.kernel.release
 
 
+@pytest.mark.shows("FP715")
 def test_drift_of_a_skipped_host_tells_what_it_carries_and_for_which_kernel() -> None:
     record = make_record("a", converged()[0].state, make_facts(release=OLD), SECOND_BOOT)
     record = changed(record, files={**record.state.files, MODPROBE: record.state.files[DROP_IN]})
@@ -230,6 +241,7 @@ def test_drift_of_a_skipped_host_tells_what_it_carries_and_for_which_kernel() ->
     ]
 
 
+@pytest.mark.accepts("FP715")
 def test_drift_of_a_host_with_errors_and_nothing_of_ours_is_nothing() -> None:
     nobody = make_fleet(CLASS, "b")
     made = make_planning(nobody, [make_record("a")], make_artifacts())

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fleetpolicy.model.fleet import HostClass, OptOut, OptOutMechanism, Setting
 from fleetpolicy.model.plan import Check, Verification
 from fleetpolicy.model.policy import MappingMode
@@ -83,6 +85,7 @@ def said(check: Check) -> list[str]:
     return [f"{item.span} {item.rule.id} {item.why}" for item in check.findings]
 
 
+@pytest.mark.accepts("FP701", "FP702", "FP703", "FP704", "FP705", "FP706", "FP707", "FP708")
 def test_judge_of_a_converged_host_passes_every_check() -> None:
     host_class = make_class()
 
@@ -101,6 +104,7 @@ def test_judge_of_a_host_without_a_record_says_nothing() -> None:
     assert {check.host for check in checks} == {"b"}
 
 
+@pytest.mark.shows("FP701", "FP702", "FP703", "FP704", "FP705", "FP706", "FP708")
 def test_judge_of_a_fresh_host_fails_in_everything_that_policy_asks() -> None:
     state = {"module_parameters": {"vfio_pci": {"disable_idle_d3": "N"}}}
     record = changed(make_record(), **state)
@@ -153,6 +157,7 @@ def test_judge_of_a_fresh_host_fails_in_everything_that_policy_asks() -> None:
     }
 
 
+@pytest.mark.shows("FP701")
 def test_judge_of_changed_files_shows_how_they_differ() -> None:
     host_class = make_class()
     record = converged(host_class)
@@ -177,6 +182,7 @@ def test_judge_of_changed_files_shows_how_they_differ() -> None:
     }
 
 
+@pytest.mark.shows("FP706")
 def test_judge_of_a_group_with_a_bound_partner_names_it_and_no_bridge() -> None:
     devices = [
         device_json(),
@@ -205,6 +211,7 @@ def test_judge_of_a_group_with_a_bound_partner_names_it_and_no_bridge() -> None:
     }
 
 
+@pytest.mark.shows("FP706")
 def test_judge_of_a_device_that_lost_its_group_says_so() -> None:
     host_class = make_class(make_facts(devices=[device_json(iommuGroup=None)]))
 
@@ -215,6 +222,7 @@ def test_judge_of_a_device_that_lost_its_group_says_so() -> None:
     }
 
 
+@pytest.mark.shows("FP707")
 def test_judge_of_a_domain_that_lost_a_part_names_the_part() -> None:
     host_class = make_class()
     record = converged(host_class, guest=True)
@@ -228,6 +236,7 @@ def test_judge_of_a_domain_that_lost_a_part_names_the_part() -> None:
     assert check.findings[0].why == "domain db lacks name"
 
 
+@pytest.mark.shows("FP707", "FP708")
 def test_judge_of_a_domain_that_is_gone_or_left_over_says_so() -> None:
     host_class = make_class()
     record = converged(host_class, guest=True)
@@ -253,6 +262,7 @@ def test_judge_of_a_domain_that_is_gone_or_left_over_says_so() -> None:
     }
 
 
+@pytest.mark.shows("FP708")
 def test_judge_of_anothers_manifest_names_its_owner() -> None:
     host_class = make_class()
     record = converged(host_class)
@@ -266,6 +276,7 @@ def test_judge_of_anothers_manifest_names_its_owner() -> None:
     }
 
 
+@pytest.mark.shows("FP704", "FP705")
 def test_judge_of_a_mapping_under_another_driver_names_wanted_and_got() -> None:
     host_class = make_class()
     record = converged(host_class)
@@ -281,6 +292,7 @@ def test_judge_of_a_mapping_under_another_driver_names_wanted_and_got() -> None:
     ]
 
 
+@pytest.mark.shows("FP702", "FP705")
 def test_judge_of_an_opt_out_counts_it_only_if_it_was_booted_with() -> None:
     facts = make_facts()
     behaviour = replace(ERA_B, normal_nc_by_consent=False)
@@ -318,6 +330,7 @@ def test_judge_on_x86_says_nothing_of_stage_2() -> None:
     assert judge_one(converged(host_class), host_class).is_green
 
 
+@pytest.mark.shows("FP715")
 def test_judge_of_hosts_outside_of_the_fleet_fails_unless_skipped_and_clean() -> None:
     fleet = replace(make_fleet(make_class(), "d"), skipped={"b": "no FWB", "c": "no FWB"})
     deployed = converged(make_class()).state

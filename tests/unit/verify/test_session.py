@@ -82,6 +82,7 @@ def test_shipped_checks_pass_on_a_host_as_rendered_and_tell_what_is_wrong_on_ano
     assert mode == f"{MODPROBE}: mode 600, rendered 644"
 
 
+@pytest.mark.accepts("FP709")
 def test_site_checks_get_host_expectation_and_record(tmp_path: Path) -> None:
     make_root(tmp_path / "a")
     make_root(tmp_path / "b")
@@ -140,6 +141,7 @@ def test_configuration_of_the_users_repository_does_not_interfere(
     assert not list(tmp_path.rglob(".pytest_cache"))
 
 
+@pytest.mark.shows("FP709")
 def test_checks_that_break_off_are_an_error_with_the_end_of_their_output(tmp_path: Path) -> None:
     make_root(tmp_path / "a")
     text = "import os\ndef test_a():\n    os.write(2, b'gone\\n'); os._exit(7)\n"

@@ -76,6 +76,7 @@ GOT_NORMAL_NC = (
 )
 
 
+@pytest.mark.accepts("FP716")
 @pytest.mark.parametrize("active", ["none", "device"])
 def test_judge_of_a_device_that_is_withheld_is_content(opted_out: HostClass, active: str) -> None:
     stage2 = {"configured": "device", "active": active}
@@ -149,6 +150,7 @@ def test_judge_of_the_kernel_that_boots_next_wants_the_driver_there(
     assert findings_of(opted_out, record) == found
 
 
+@pytest.mark.shows("FP716")
 def test_drift_finds_a_kernel_upgrade_before_it_boots(opted_out: HostClass) -> None:
     record = show(
         opted_out,
@@ -166,6 +168,7 @@ def test_drift_finds_a_kernel_upgrade_before_it_boots(opted_out: HostClass) -> N
 FIX = "install the module for that kernel, or have the host boot the running one; then plan again"
 
 
+@pytest.mark.shows("FP506")
 def test_plan_refuses_a_host_whose_next_boot_would_lose_the_driver(opted_out: HostClass) -> None:
     record = show(
         opted_out,
