@@ -63,7 +63,7 @@ def specs(draw: st.DrawFn) -> Spec:
             }
         ],
         "disks": [draw(disks(number)) for number in range(draw(st.integers(0, 4)))],
-        "networks": draw(st.lists(networks(), max_size=3)),
+        "networks": [draw(networks(number)) for number in range(draw(st.integers(0, 3)))],
     }
     if hugepages:
         spec["hugepages"] = hugepages
@@ -81,7 +81,7 @@ def disks(number: int) -> st.SearchStrategy[Spec]:
     place = st.sampled_from(
         [
             {"path": f"/images/{number} <&'\">.qcow2"},
-            {"path": "/images/raw", "format": "raw"},
+            {"path": f"/images/{number}.raw", "format": "raw"},
             {"device": f"/dev/vg/{number}"},
         ]
     )
@@ -96,10 +96,10 @@ def disks(number: int) -> st.SearchStrategy[Spec]:
     return st.builds(lambda first, second: {**first, **second}, place, more)
 
 
-def networks() -> st.SearchStrategy[Spec]:
+def networks(number: int) -> st.SearchStrategy[Spec]:
     return st.fixed_dictionaries(
         {"model": st.sampled_from(["virtio", "e1000e"])},
-        optional={"mac": st.just("52:54:00:00:00:01")},
+        optional={"mac": st.just(f"52:54:00:00:00:0{number}")},
     ).flatmap(
         lambda spec: st.sampled_from([{**spec, "bridge": "br0"}, {**spec, "network": "default"}])
     )
