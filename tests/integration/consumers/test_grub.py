@@ -113,7 +113,7 @@ def drop_in(folder: Path, words: dict[str, str]) -> str:
 def test_grub_adds_our_words_to_those_of_everybody_else(room: Room, tmp_path: Path) -> None:
     for name, text in FOREIGN.items():
         room.write(f"/etc/default/grub.d/{name}", text)
-    room.write(DROP_IN, drop_in(tmp_path, {"iommu.passthrough": "0", "hugepagesz": "1G"}))
+    room.write(DROP_IN, drop_in(tmp_path, {"iommu.passthrough": "0", "hugepagesz": "2M"}))
 
     room.make_config()
 
@@ -121,7 +121,7 @@ def test_grub_adds_our_words_to_those_of_everybody_else(room: Room, tmp_path: Pa
         "ro",
         "audit=1",
         "iommu.passthrough=0",
-        "hugepagesz=1G",
+        "hugepagesz=2M",
         "console=tty1",
         "console=ttyAMA0",
         "crashkernel=512M",
