@@ -5,6 +5,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what runs real kernels, unless it is asked for."""
     if config.getoption("--lab"):
         return
-    wanted = [item for item in items if "lab" not in item.keywords]
-    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
-    items[:] = wanted
+    # Not by keyword: that would take every folder of the name along.
+    unwanted = [item for item in items if item.get_closest_marker("lab")]
+    config.hook.pytest_deselected(items=unwanted)
+    items[:] = [item for item in items if not item.get_closest_marker("lab")]

@@ -8,6 +8,8 @@ import pytest
 
 from fleetpolicy.emulate.cells import CPUS, NETWORK_CARD, SHARED_MEMORY
 from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST
+from fleetpolicy.emulate.machine import find
+from fleetpolicy.emulate.rules import NO_ANSWER
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
 
 pytestmark = pytest.mark.lab
@@ -129,6 +131,26 @@ def test_pages_of_16_kib_are_as_predicted(pytestconfig: pytest.Config) -> None:
     assert record is not None
     assert record.facts.kernel.page_size_kib == 16
     assert (seen["bar0", "load"], seen["memory", "load"]) == ("Normal-NC", "Normal, executable")
+
+
+def test_kernel_that_panics_is_reported_with_its_last_words() -> None:
+    matrix = replace(PLAIN, kernels=(NEWEST,), cpus=(WITHOUT,), modules=((HERE / "panic", ""),))
+    (cell,) = measure_matrix(matrix, say)
+
+    (finding,) = cell.judged.findings
+    assert finding.rule is NO_ANSWER
+    assert "ended without an answer; its last words:" in finding.why
+    assert "Kernel panic - not syncing: lab_panic was loaded" in Path(finding.span.path).read_text()
+
+
+def test_kernel_that_is_not_done_in_time_is_reported() -> None:
+    matrix = replace(PLAIN, kernels=(NEWEST,), cpus=(WITHOUT,), seconds=1.0, anew=True)
+    (cell,) = measure_matrix(matrix, say)
+
+    (finding,) = cell.judged.findings
+    assert finding.rule is NO_ANSWER
+    assert "on neoverse-n1 was not done in 1 s; its last words:" in finding.why
+    assert find(Path(finding.span.path).parent) is None
 
 
 def test_whole_matrix_of_vfio_pci_is_as_predicted(pytestconfig: pytest.Config) -> None:

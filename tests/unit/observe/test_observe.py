@@ -1,4 +1,6 @@
 import json
+import platform
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,7 @@ from fleetpolicy.diagnostics import FleetPolicyError, Span
 from fleetpolicy.load import parse_record
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.model.record import write_record
-from fleetpolicy.observe import observe
+from fleetpolicy.observe import measure, observe
 from fleetpolicy.observe.observe import _told
 from fleetpolicy.observe.rules import NO_ANSWER
 from fleetpolicy.runner import RunOptions
@@ -91,3 +93,33 @@ def test_record_of_a_host_that_ansible_never_came_to_is_a_finding() -> None:
 
     with pytest.raises(FleetPolicyError):
         _told(inventory, ("one", None), "record", PlaybookResult("timeout", (), ""))
+
+
+@pytest.mark.ansible
+@pytest.mark.skipif(platform.machine() == "aarch64", reason="this host would be measured")
+def test_measurement_of_hosts_without_stage_2_is_refused_by_their_agent(
+    tiny_host: Builder, tmp_path: Path
+) -> None:
+    path = tmp_path / "hosts.json"
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    path.write_text(json.dumps({"all": {"hosts": {"here": local, "simulated": None}}}))
+    hosts = {
+        name: InventoryHost(name, ("all",), {}, root, None)
+        for name, root in (("here", "/"), ("simulated", str(tiny_host())))
+    }
+    inventory = Inventory(Span(str(path)), hosts, frozenset(hosts), frozenset(), {})
+    wanted = {"here": ["0000:01:00.0"], "simulated": ["0000:01:00.0"]}
+
+    measured, findings = measure(inventory, wanted, RunOptions(PLAYBOOKS))
+
+    assert measured == {}
+    assert [(item.rule.id, item.subject.host, item.why) for item in findings] == [
+        ("FP552", "here", "stage 2 is measured on arm64 hosts alone"),
+        ("FP552", "simulated", "a simulated host has no stage 2 to be measured"),
+    ]
+
+
+def test_measurement_without_hosts_starts_nothing() -> None:
+    inventory = Inventory(Span("none"), {}, frozenset(), frozenset(), {})
+
+    assert measure(inventory, {}, RunOptions(PLAYBOOKS)) == ({}, ())
