@@ -2,10 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.access import ask, free_port, ssh_words, write_config
 from fleetpolicy.emulate.apt import Progress
 from fleetpolicy.emulate.board import board_of
@@ -17,15 +19,17 @@ from fleetpolicy.emulate.host_rules import NO_MEMORY, NO_SUCH_KERNEL, NOT_UP
 from fleetpolicy.emulate.hostfolder import HostFolder
 from fleetpolicy.emulate.image import provide_image
 from fleetpolicy.emulate.kernels import NEWEST, release_order
-from fleetpolicy.emulate.machine import CONSOLE, find, start, stop
+from fleetpolicy.emulate.machine import CONSOLE, Machine, find, start, stop
 from fleetpolicy.emulate.programs import provide_disk_programs
-from fleetpolicy.emulate.qemu import find_emulator
+from fleetpolicy.emulate.qemu import Emulator, find_emulator
 from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.inventory import InventoryHost
 from fleetpolicy.model.scalars import size_kib
 
 _OVERHEAD_MIB = 512
 """What QEMU takes beside the memory of its machine, translated code above all."""
+_PORTS = 3
+_FORWARDING = "Could not set up host forwarding rule"
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -48,9 +52,7 @@ def switch_on(host: InventoryHost, progress: Progress) -> bool:
             progress(f"{host.name}: making its disk")
         folder.make(image, machine, programs)
         _need_memory(folder, machine)
-        port = free_port()
-        write_config(folder.path, host.name, port)
-        start(emulator, board_of(machine, programs.firmware, port), folder.path)
+        _start(folder, emulator, partial(board_of, machine, programs.firmware))
         return True
 
 
@@ -131,6 +133,20 @@ def console(host: InventoryHost) -> str:
     """Return what a host's firmware, loader and kernel printed since it was started."""
     place = _folder(host).path / CONSOLE
     return place.read_text(errors="replace").replace("\r", "") if place.exists() else ""
+
+
+def _start(folder: HostFolder, emulator: Emulator, board: Callable[[int], Machine]) -> None:
+    """Start a host at a free port; another one is tried where somebody took it in between."""
+    for attempt in range(_PORTS):
+        port = free_port()
+        write_config(folder.path, folder.name, port)
+        try:
+            start(emulator, board(port), folder.path)
+        except FleetPolicyError as error:
+            if attempt + 1 == _PORTS or _FORWARDING not in error.diagnostics[0].why:
+                raise
+        else:
+            return
 
 
 def _choose_kernel(folder: HostFolder, release: str) -> None:

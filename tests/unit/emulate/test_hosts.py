@@ -10,12 +10,23 @@ from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
 from fleetpolicy.emulate import boots, hostfolder, hosts
 from fleetpolicy.emulate.hostfolder import HostFolder
 from fleetpolicy.emulate.image import Image
-from fleetpolicy.emulate.machine import find
+from fleetpolicy.emulate.machine import Machine, find, stop
 from fleetpolicy.emulate.programs import Programs
+from fleetpolicy.emulate.qemu import Emulator
 from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.inventory import InventoryHost
 
 MARKER = {"format": "fleetpolicy emulated host 1", "releases": ["6.12.1-arm64", "7.3.4-arm64"]}
+# A process in QEMU's place that answers on its monitor.
+ANSWERS = """
+import socket
+server = socket.create_server("qmp", family=socket.AF_UNIX)
+while True:
+    with server.accept()[0].makefile("rw") as stream:
+        print("{}", file=stream, flush=True)
+        for line in stream:
+            print("{\\"return\\": 1}", file=stream, flush=True)
+"""
 NO_PROGRAMS = Programs(Path("/nowhere"), "0")
 
 
@@ -250,3 +261,39 @@ def test_disk_that_cannot_be_copied_is_a_finding(
 
     with pytest.raises(FleetPolicyError):
         HostFolder(tmp_path / "missing", "arm-01")._make_disk(image, NO_PROGRAMS)
+
+
+@pytest.mark.parametrize(("refusals", "starts"), [(2, 3), (3, 3)])
+def test_start_takes_another_port_where_one_was_taken(
+    host: InventoryHost, tmp_path: Path, refusals: int, starts: int
+) -> None:
+    folder = HostFolder(folder_of(host), "arm-01")
+    count = tmp_path / "count"
+    count.touch()
+    program = tmp_path / "qemu-system-aarch64"
+    refusal = "Could not set up host forwarding rule 'tcp:127.0.0.1:1-:22'"
+    program.write_text(
+        f"#!/bin/sh\necho >> {count}\n"
+        f'[ "$(wc -l < {count})" -gt {refusals} ] || {{ echo "{refusal}" >&2; exit 1; }}\n'
+        f"exec {sys.executable} -c '{ANSWERS}' qemu-system-aarch64\n"
+    )
+    program.chmod(0o755)
+    ports: list[int] = []
+
+    def board(port: int) -> Machine:
+        ports.append(port)
+        return Machine("max", 1024, 1, ())
+
+    try:
+        if refusals < starts:
+            hosts._start(folder, Emulator((str(program),), "10.0"), board)
+            assert find(folder.path) is not None
+        else:
+            with pytest.raises(FleetPolicyError) as caught:
+                hosts._start(folder, Emulator((str(program),), "10.0"), board)
+            assert refused(caught.value)[:2] == ("FP814", refusal)
+    finally:
+        stop(folder.path)
+
+    assert len(ports) == starts
+    assert (folder.path / "port").read_text() == f"{ports[-1]}\n"
