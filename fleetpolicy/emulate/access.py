@@ -23,7 +23,7 @@ Host {name}
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
     BatchMode yes
-    ConnectTimeout 10
+    ConnectTimeout 30
     LogLevel ERROR
 """
 
@@ -76,7 +76,7 @@ def ssh_words(folder: Path, name: str) -> tuple[str, ...]:
     return ("ssh", "-F", str(folder / CONFIG), name)
 
 
-def ask(folder: Path, name: str, command: str, seconds: float = 30) -> str | None:
+def ask(folder: Path, name: str, command: str, seconds: float = 60) -> str | None:
     """Return what a command on the host prints, or None when it fails or nobody answers."""
     try:
         done = subprocess.run(  # noqa: S603 words of our own

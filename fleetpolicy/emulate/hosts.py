@@ -28,7 +28,7 @@ from fleetpolicy.model.scalars import size_kib
 
 _OVERHEAD_MIB = 512
 """What QEMU takes beside the memory of its machine, translated code above all."""
-_PORTS = 3
+_PORTS, _ASKED = 3, 3
 _FORWARDING = "Could not set up host forwarding rule"
 _MEMINFO = Path("/proc/meminfo")
 
@@ -92,7 +92,7 @@ def reboot(host: InventoryHost, kernel: str = "") -> str:
         FleetPolicyError: It has no such kernel, does not run, or does not come up.
     """
     with _held(host) as folder:
-        before = boot_id(folder.path, host.name) if _is_up(folder) else ""
+        before = _boot_of(folder)
         if kernel:
             _choose_kernel(folder, _chosen(folder, kernel))
         if before:
@@ -167,6 +167,16 @@ def _chosen(folder: HostFolder, kernel: str) -> str:
         why = f"no kernel of its disk is {kernel}"
         raise folder.refusal(NO_SUCH_KERNEL, why, f"name one of: {', '.join(folder.releases)}")
     return max(found, key=release_order)
+
+
+def _boot_of(folder: HostFolder) -> str:
+    """Return the boot that a host is in; one that is only slow is asked again."""
+    for _ in range(_ASKED):
+        if not _is_up(folder):
+            break
+        if found := boot_id(folder.path, folder.name):
+            return found
+    return ""
 
 
 def _release(folder: HostFolder) -> str:

@@ -71,7 +71,7 @@ def simulated_host(name: str, root: str) -> Host:
 
 def emulated_host(name: str, lab: str) -> Host:
     """Return a host of the lab, whose folder says how ssh reaches it."""
-    return get_host(f"ssh://{name}", ssh_config=str(Path(lab) / "ssh_config"))
+    return get_host(f"ssh://{name}", ssh_config=str(Path(lab) / "ssh_config"), timeout=60)
 
 
 def real_host(name: str, inventory: str) -> Host:

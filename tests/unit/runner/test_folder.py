@@ -73,6 +73,7 @@ def test_folder_says_how_emulated_hosts_are_reached(tmp_path: Path) -> None:
         "ansible_ssh_common_args": {
             "__ansible_unsafe": f"-F '{tmp_path}/it'\"'\"'s lab/ssh_config'"
         },
+        "ansible_timeout": 60,
         "ansible_user": "root",
     }
 
