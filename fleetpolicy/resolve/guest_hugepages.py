@@ -20,6 +20,7 @@ def check_hugepages(scenes: Sequence[Scene]) -> Iterator[Diagnostic]:
         return
     facts = scenes[0].facts
     pools = _pools(facts, scenes[0].settings)
+    nodes = {item.node for item in facts.numa}
     sizes = hugepage_sizes_kib(facts.arch, facts.kernel.page_size_kib)
     used: dict[tuple[int, int], int] = {}
     told: set[tuple[int, int]] = set()
@@ -30,7 +31,8 @@ def check_hugepages(scenes: Sequence[Scene]) -> Iterator[Diagnostic]:
                     told.add((size, ANY_NODE))
                     yield _find_unknown(scene, size)
                 continue
-            for place in dict.fromkeys((node, ANY_NODE)):
+            places = (node, ANY_NODE) if node in nodes else (ANY_NODE,)
+            for place in places:
                 used[size, place] = used.get((size, place), 0) + pages
                 there = _count(pools[size], place)
                 if used[size, place] > there and (size, place) not in told:
