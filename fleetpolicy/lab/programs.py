@@ -95,11 +95,13 @@ _MODINFO = """\
 folder=$root/lib/modules/$2
 shift 2
 
+# As modinfo does: the name of a module that is built in comes before its file, others' after it.
 show() {
+    [ "$1" != '(builtin)' ] || echo "name:           $name"
     echo "filename:       $1"
     sed -n -e "s/^${2}sig_id=/sig_id:         /p" \
         -e "s/^${2}parmtype=\\([^:]*\\):\\(.*\\)/parm:           \\1: (\\2)/p"
-    echo "name:           $name"
+    [ "$1" = '(builtin)' ] || echo "name:           $name"
 }
 
 for name; do

@@ -108,7 +108,11 @@ class Modules:
         if text is None:
             return None
         found: dict[str, str] = {}
-        for block in re.split(r"^(?=filename:)", text, flags=re.MULTILINE):
+        # The file of a module that is built in comes after its name, that of others before it.
+        first = r"^(?:name:.*\nfilename:\s+\(builtin\)|filename:(?!\s+\(builtin\)))"
+        starts = [block.start() for block in re.finditer(first, text, re.MULTILINE)]
+        for index, start in enumerate(starts):
+            block = text[start : [*starts, len(text)][index + 1]]
             name = re.search(r"^name:\s+(\S+)$", block, re.MULTILINE)
             if name:
                 found[name.group(1).replace("-", "_")] = block
@@ -131,11 +135,14 @@ class Modules:
 
 
 def _parameters(block: str) -> list[tuple[str, str]]:
-    """Return the name and kind of each parameter; a description can go on over lines."""
+    """Return the name and kind of each parameter; a description can go on over lines.
+
+    The kind stands in brackets behind the description, or alone where there is none.
+    """
     field = r"^parm:\s+(\w+):(.*\n(?:(?![a-z_]+:\s).*\n)*)"
     found = []
     for name, rest in re.findall(field, block + "\n", re.MULTILINE):
-        kind = re.search(r"\(([^()]*)\)\s*$", rest)
+        kind = re.search(r"\(([^()]*)\)\s*$", rest) or re.match(r"((?:array of )?\w+)\s*$", rest)
         found.append((name, kind.group(1) if kind else ""))
     return found
 

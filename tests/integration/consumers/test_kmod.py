@@ -290,6 +290,29 @@ def test_catalogue_has_the_parameters_of_real_modules(seen: Any, tmp_path: Path)
     assert kinds == expected
 
 
+def test_parameters_of_built_in_modules_are_theirs_among_others(
+    tree: ModuleTree, seen: Any
+) -> None:
+    described = (tree.modules / "modules.builtin.modinfo").read_text().split("\0")
+    pattern = re.compile(r"(\w+)\.parmtype=(\w+):([\w ]+)$")
+    taken: dict[str, dict[str, str]] = {}
+    for found in filter(None, map(pattern.match, described)):
+        taken.setdefault(found[1], {})[found[2]] = found[3]
+    named = {name_of(path) for path in (tree.modules / "modules.builtin").read_text().split()}
+    built_in = sorted(set(taken) & named)[:12]
+    mixed = [*built_in[:5], "vfio", *built_in[5:], "vfio_iommu_type1", "vfio_pci"]
+
+    parameters = agent("platform").parameters_of(seen.described(mixed))
+
+    assert len(built_in) > 5
+    for name in built_in:
+        # Without parmtype a parameter has a description alone.
+        kinds = {item: kind for item, kind in parameters[name].items() if item in taken[name]}
+        assert kinds == taken[name]
+    assert parameters["vfio"] == {}
+    assert set(parameters["vfio_iommu_type1"]) >= {"dma_entry_limit"}
+
+
 def test_listed_modules_are_modules_of_the_kernel(tree: ModuleTree, tmp_path: Path) -> None:
     files, _ = rendered(tmp_path, nvme_policy())
     names = [line for line in files[MODULES_LOAD].content.splitlines() if line[:1] != "#"]

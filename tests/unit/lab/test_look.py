@@ -173,3 +173,31 @@ def test_look_changes_nothing_on_the_host(
     look(host)
 
     assert tree_digest(Path(host.root)) == before
+
+
+def test_look_shows_parameters_of_modules_that_are_built_in_as_theirs(
+    make: Describe, look: Look
+) -> None:
+    kernel = {**ERA_C, "builtin": ["vfio", "vfio_iommu_type1"], "modules": ["vfio_pci"]}
+    host = make(kernel="7.0", kernels={"7.0": kernel})
+
+    facts = look(host).facts
+
+    assert facts.modules["vfio_iommu_type1"] == "builtin"
+    assert facts.modules["vfio_pci"] == "module"
+    assert facts.module_parameters == {
+        "vfio": {},
+        "vfio_iommu_type1": {
+            "allow_unsafe_interrupts": "bool",
+            "disable_hugepages": "bool",
+            "dma_entry_limit": "int",
+        },
+        "vfio_pci": {
+            "disable_denylist": "bool",
+            "disable_idle_d3": "bool",
+            "enable_sriov": "bool",
+            "ids": "string",
+            "nointxmask": "bool",
+        },
+        "vfio_pci_core": {},
+    }
