@@ -53,8 +53,10 @@ def _check_rules(located: Located[PolicyException]) -> Iterator[Diagnostic]:
         rule = rules.get(rule_id)
         if rule is None:
             near = get_close_matches(rule_id, waivable, n=1)
-            choice = f"write {near[0]} ({rules[near[0]].name})" if near else "name another rule"
-            fix = f"{choice}; fleetpolicy explain FPnnn tells what a rule is"
+            other = (
+                f"write {near[0]} if {rules[near[0]].name} is meant" if near else "write another"
+            )
+            fix = f"{other}; fleetpolicy explain FPnnn tells what a rule is"
             yield NO_SUCH_RULE.at(span, why=f"there is no rule {rule_id}", fix=fix)
         elif not rule.waivable:
             yield NEVER_SILENCED.at(

@@ -134,7 +134,7 @@ def _check_taker(situation: Situation, taker: Taker, takers: dict[str, Taker]) -
             taker.span,
             why=f"{unit.address} is given to guest {other.name} at {other.span} "
             f"and to guest {taker.name} here",
-            fix="remove it from one of them",
+            fix=f"remove {unit.address} from guest {other.name} or from guest {taker.name}",
             device=unit.address,
         )
     return None

@@ -89,7 +89,8 @@ def _judge(host_class: HostClass, members: tuple[str, ...]) -> Iterator[Diagnost
                 assignment.mapping_origin,
                 why=f"{assignment.device.address} ({assignment.device.id}) cannot have "
                 f"{assignment.mapping.value}: {'; '.join(missing)}",
-                fix=f"{_WAYS_OUT[assignment.mapping]}; or set onUnsupported: trapped or skip-host",
+                fix=f"{_way_out(assignment, host_class)}; or set onUnsupported: trapped or "
+                "skip-host",
                 subject=subject,
             )
         elif host_class.kernel is None and assignment.mapping is not MappingMode.TRAPPED:
@@ -101,6 +102,21 @@ def _judge(host_class: HostClass, members: tuple[str, ...]) -> Iterator[Diagnost
             )
     yield from _judge_invariants(host_class, members)
     yield from _judge_platform(host_class, members)
+
+
+def _way_out(assignment: Assignment, host_class: HostClass) -> str:
+    """Return what would help a host: nobody can give a CPU a feature that it lacks."""
+    cpu = host_class.facts.cpu
+    is_coherent = any(region.vma.pgprot.is_cacheable for region in assignment.regions)
+    if assignment.mapping is MappingMode.CACHEABLE and host_class.kernel and is_coherent:
+        if False in {cpu.fwb, cpu.dic}:
+            return "ask for normal-nc, or take a host whose CPU has FWB and DIC"
+        if None in {cpu.fwb, cpu.dic}:
+            return (
+                "run fleetpolicy facts collect for this host, and ask for normal-nc if it still "
+                "shows no FWB and DIC"
+            )
+    return _WAYS_OUT[assignment.mapping]
 
 
 def _judge_invariants(host_class: HostClass, members: tuple[str, ...]) -> Iterator[Diagnostic]:

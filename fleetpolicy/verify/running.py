@@ -83,13 +83,15 @@ def judge_groups(
         vfio_drivers: Names as /sys/bus/pci/drivers spells them.
     """
     judged: set[int] = set()
+    assigned = {item.device.address for item in host_class.assignments}
     for assignment in host_class.assignments:
         group = _group_of(record, assignment.device.address)
         if group is None:
             yield GROUP_NOT_VIABLE.at(
                 assignment.driver_origin,
                 why=f"{assignment.device.address} is in no IOMMU group",
-                fix="switch the SMMU or IOMMU on in firmware, and look at the kernel's log",
+                fix="switch the SMMU or IOMMU on in firmware, boot, and look at what the kernel "
+                "says: journalctl -k -g 'smmu|iommu'",
                 subject=subject_of(record, assignment.device.address),
             )
         elif group not in judged:
@@ -99,7 +101,9 @@ def judge_groups(
                     assignment.driver_origin,
                     why=f"IOMMU group {group} of {assignment.device.address}: "
                     f"{partner} is bound to {driver}",
-                    fix=f"match {partner} too, or set spec.group: take-all",
+                    fix=_FIXES[DRIVER]
+                    if partner in assigned
+                    else f"match {partner} too, or set spec.group: take-all",
                     subject=subject_of(record, assignment.device.address),
                 )
 

@@ -335,7 +335,7 @@ def test_device_in_two_guests_is_fp209(site: Make) -> None:
     assert site(guests=guests).says() == [
         (
             f"b#spec.devices.0: FP209 [n1 {GPU}] {GPU} is given to guest a at a#spec.devices.0 "
-            "and to guest b here -> remove it from one of them"
+            f"and to guest b here -> remove {GPU} from guest a or from guest b"
         )
     ]
 
