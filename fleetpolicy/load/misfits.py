@@ -56,7 +56,9 @@ def _explain(item: Any, path: KeyPath, model: type[BaseModel] | None) -> Misfit:
         reading = message.removesuffix(_QUOTE)
         return Misfit(path, f"{where} {reading}", "put it in quotes", is_unquoted=True)
     if kind == "value_error":
-        return Misfit(path, f"{where}: {message}", f"correct {where}")
+        said, _, wanted = message.partition("; write ")
+        why = f"{where}: {said}" if path else said
+        return Misfit(path, why, f"write {wanted}" if wanted else f"correct {where}")
     return Misfit(path, f"{where} is {_show(given)}", _demand(item, message))
 
 

@@ -64,7 +64,9 @@ class EmulatedHost(Document):
     @model_validator(mode="after")
     def _can_run(self) -> "EmulatedHost":
         if size_kib(self.memory) < _LEAST_MIB << 10:
-            raise ValueError(f"memory {self.memory} is less than {_LEAST_MIB}MiB")
+            raise ValueError(
+                f"memory {self.memory} is less than {_LEAST_MIB}MiB; write memory: {_LEAST_MIB}MiB"
+            )
         if len(set(self.kernels)) < len(self.kernels):
             raise ValueError("a kernel is named twice")
         return self

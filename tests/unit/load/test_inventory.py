@@ -372,7 +372,7 @@ def test_load_inventory_of_a_bad_machine_names_the_variable() -> None:
     [finding] = findings_of("fleet")
 
     assert finding.rule.id == "FP831"
-    assert finding.why == "fleetpolicy_machine: it: memory 1MiB is less than 1024MiB"
+    assert finding.why == "fleetpolicy_machine: memory 1MiB is less than 1024MiB"
     assert finding.subject == Subject("arm-01")
 
 
