@@ -26,6 +26,7 @@ from fleetpolicy.diagnostics import Diagnostic, Rule, Span, Subject
 MESSAGES = Path(__file__).resolve().parent / "messages"
 _ROOT = str(MESSAGES.parent.parent)
 _TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"/pytest-of-[^/]+/pytest-\d+/[\w-]+")
+_COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 _NAME = "# "
 
 
@@ -145,4 +146,4 @@ def _write_sections(path: Path, sections: Mapping[str, str]) -> None:
 def _spell(finding: Diagnostic) -> str:
     said = f"why: {finding.why}\nfix: {finding.fix}".replace("\n", "\n     ")
     text = said.replace("\n     fix: ", "\nfix: ") + "\n"
-    return _TEMPORARY.sub("TMP", text).replace(_ROOT, "ROOT")
+    return _COMMIT.sub("COMMIT", _TEMPORARY.sub("TMP", text)).replace(_ROOT, "ROOT")
