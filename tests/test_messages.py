@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.pipeline.rules import all_rules
-from tests.shown import MESSAGES, keep_sections, read_sections
+from tests.shown import (
+    MESSAGES,
+    Recording,
+    check_accepted,
+    check_shown,
+    keep_sections,
+    read_sections,
+)
 from tests.templates import Template, said_in, templates_of, unfold
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,3 +93,17 @@ def test_every_text_of_a_finding_is_held_whole_by_a_test() -> None:
     ]
 
     assert lacking == [], "\n".join(("mark a test that makes such findings shows(...):", *lacking))
+
+
+def test_marker_that_does_not_hold_is_refused() -> None:
+    with pytest.raises(AssertionError, match="FP207 is not found here"):
+        check_shown("FP207", Recording(), "a test", update=False)
+    with pytest.raises(AssertionError, match="nothing here can find FP207"):
+        check_accepted("FP207", Recording())
+
+
+def test_text_is_held_by_a_string_that_has_the_whole_of_it() -> None:
+    template = Template("a.py", 1, "why", "the host has no CPU \0; it showed \0 alone")
+
+    assert template.is_in("  why: the host has no CPU 16; it showed 0-15 alone\n")
+    assert not template.is_in("the host has no CPU 16; it showed 0-15")
