@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.fleet import Setting
 from fleetpolicy.model.hugepages import ANY_NODE, allocated_hugepages, hugepage_sizes_kib
 from fleetpolicy.model.record import HostFacts
@@ -82,7 +83,7 @@ def _find_short(scene: Scene, size: int, node: int, counts: tuple[int, int]) -> 
     return scene.find(
         POOL_TOO_SMALL,
         ("hugepages",),
-        why=f"with it the guests need {needed} pages of {spell_kib(size)}{where}, "
+        why=f"with it the guests need {amount(needed, 'page')} of {spell_kib(size)}{where}, "
         f"and there are {there}",
         fix="allocate more with hugepages in spec.kernel.parameters, or move a guest",
     )

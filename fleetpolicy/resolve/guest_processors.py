@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from fleetpolicy.diagnostics import Diagnostic
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.scalars import cpus_of, size_kib, spell_cpus, spell_kib
 from fleetpolicy.resolve.guest_rules import (
     CELLS_DO_NOT_ADD_UP,
@@ -36,10 +37,11 @@ def _check_pins(scene: Scene) -> Iterator[Diagnostic]:
     pinning, vcpus = scene.spec.pinning, scene.spec.vcpus
     pins = cpus_of(pinning.vcpus or "")
     if pins and (len(pins) != vcpus or len(set(pins)) != vcpus):
+        named = amount(len(set(pins)), "CPU")
         yield scene.find(
             NOT_ONE_TO_ONE,
             ("pinning", "vcpus"),
-            why=f"{vcpus} vCPUs, and {pinning.vcpus} are {len(set(pins))} CPUs",
+            why=f"{amount(vcpus, 'vCPU')}, and {pinning.vcpus} names {named}",
             fix="name as many CPUs as there are vCPUs, or write them as floating",
         )
     present = {cpu for node in scene.facts.numa for cpu in cpus_of(node.cpus)}

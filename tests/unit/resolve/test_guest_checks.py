@@ -97,7 +97,7 @@ def test_row_8_pin_of_an_absent_vcpu_is_refused(site: Make) -> None:
 
     assert found == [
         (
-            "g0#spec.pinning.vcpus: FP251 [n1] guest g0: 2 vCPUs, and 0-2 are 3 CPUs -> "
+            "g0#spec.pinning.vcpus: FP251 [n1] guest g0: 2 vCPUs, and 0-2 names 3 CPUs -> "
             "name as many CPUs as there are vCPUs, or write them as floating"
         )
     ]
