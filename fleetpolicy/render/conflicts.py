@@ -9,6 +9,7 @@ from fleetpolicy.model.hugepages import hugepage_sizes_kib
 from fleetpolicy.model.policy import MappingMode
 from fleetpolicy.model.template import Template
 from fleetpolicy.render.hostdev import alias_of
+from fleetpolicy.render.merge import taken_by
 from fleetpolicy.render.rules import (
     TAKEN_BEHIND_POLICY,
     TEMPLATE_CONFLICT,
@@ -17,8 +18,8 @@ from fleetpolicy.render.rules import (
 )
 from fleetpolicy.render.site import Site
 from fleetpolicy.render.template import Fault, walk
-from fleetpolicy.render.topology import has_cells
-from fleetpolicy.render.xml import Element
+from fleetpolicy.render.topology import BUSES, has_cells, plan_topology
+from fleetpolicy.render.xml import Element, number_of
 
 _MANY = {"seclabel"}
 _GIC_2_CPUS = 8
@@ -73,6 +74,10 @@ def _conflicts(site: Site, guest: ResolvedGuest, root: Element) -> Iterator[Foun
     yield from _repeated(root)
     yield from _boot_conflicts(guest, root)
     yield from _used_twice(guest, root)
+    last = plan_topology(guest, taken_by(root)).last_bus
+    if last >= BUSES:
+        why = f"behind its controllers the guest's would need bus {last} of {BUSES}"
+        yield root, why, "give its PCI controllers, addresses and buses lower numbers"
 
 
 def _misfits(site: Site, guest: ResolvedGuest, root: Element) -> Iterator[Found]:
@@ -128,7 +133,7 @@ def _used_twice(guest: ResolvedGuest, root: Element) -> Iterator[Found]:
         if item.get("type") != "pci":
             continue
         names = ("domain", "bus", "slot", "function")
-        place = tuple(_number(item.get(name) or "0") for name in names)
+        place = tuple(number_of(item.get(name) or "0") for name in names)
         if place in places:
             spelt = "{:04x}:{:02x}:{:02x}.{:x}".format(*place)
             yield item, f"two devices are at {spelt}", "give each an address of its own"
@@ -147,7 +152,7 @@ def _wrong(site: Site, guest: ResolvedGuest, root: Element) -> Iterator[Found]:
         if item.get("version") == "2" and not guest.spec.gic and guest.spec.vcpus > _GIC_2_CPUS:
             yield item, f"a GICv2 serves 8 of {guest.spec.vcpus} vCPUs", "write version='3'"
     for item in root.find_all("cputune", "vcpupin"):
-        number = _number(item.get("vcpu"))
+        number = number_of(item.get("vcpu"))
         if number >= guest.spec.vcpus and not guest.spec.pinning.vcpus:
             why = f"vCPU {number} is pinned, and there are {guest.spec.vcpus}"
             yield item, why, "remove it, or write spec.pinning"
@@ -169,7 +174,7 @@ def _wrong_sizes(site: Site, guest: ResolvedGuest, root: Element) -> Iterator[Fo
 
 
 def _kib(number: str, item: Element) -> int:
-    return _number(number) * _KIB.get(item.get("unit"), 0)
+    return number_of(number) * _KIB.get(item.get("unit"), 0)
 
 
 def _wrong_iommus(root: Element) -> Iterator[Found]:
@@ -190,14 +195,7 @@ def _wrong_iommus(root: Element) -> Iterator[Found]:
         if item.get("model") == "smmuv3" and any(one.get("model") == "virtio" for one in found):
             yield item, "an smmuv3 stands beside a virtio IOMMU", "keep one kind of them"
         ssids, oas = driver.get("ssidsize"), driver.get("oas")
-        if ssids and ssids != "auto" and not 0 <= _number(ssids) <= _MOST_SSID_BITS:
+        if ssids and ssids != "auto" and not 0 <= number_of(ssids) <= _MOST_SSID_BITS:
             yield item, f"ssidsize {ssids:.60}", "write 0 to 20, or auto"
         if oas and oas not in {"44", "48", "auto"}:
             yield item, f"oas {oas:.60}", "write 44, 48 or auto"
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return -1

@@ -7,7 +7,7 @@ from fleetpolicy.model.guest import GuestCpu, GuestFirmware
 from fleetpolicy.render.disks import sort_disks
 from fleetpolicy.render.template import QEMU_NAMESPACE
 from fleetpolicy.render.topology import Taken
-from fleetpolicy.render.xml import Element
+from fleetpolicy.render.xml import Element, number_of
 
 _WHOLE = ("name", "uuid", "title", "memory", "currentMemory", "vcpu", "iothreads", "numatune")
 _PARTS = frozenset(("memoryBacking", "cputune", "cpu", "metadata", "qemu:override"))
@@ -27,15 +27,17 @@ def taken_by(template: Element | None) -> Taken:
         return Taken()
     devices = template.find_all("devices", "controller")
     pci = [item for item in devices if item.get("type") == _PCI]
-    used = [_number(item.get("index")) for item in pci]
+    used = [number_of(item.get("index"), 0) for item in pci]
     for device in template.find_all("devices"):
         for child in device.children:
             used += [
-                _number(item.get("bus"))
+                number_of(item.get("bus"), 0)
                 for item in child.find_all("address")
                 if item.get("type") == _PCI
             ]
-    buses = [_number(item.get("busNr")) for control in pci for item in control.find_all("target")]
+    buses = [
+        number_of(item.get("busNr"), 0) for control in pci for item in control.find_all("target")
+    ]
     return Taken(max(used, default=0), max(buses, default=0))
 
 
@@ -43,13 +45,6 @@ def disk_names(template: Element | None) -> frozenset[str]:
     """Return the names of a template's disks, such as vda."""
     targets = template.find_all("devices", "disk", "target") if template else ()
     return frozenset(item.get("dev") for item in targets)
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return 0
 
 
 def merge(guest: ResolvedGuest, ours: Element, template: Element) -> Element:

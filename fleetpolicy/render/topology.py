@@ -76,14 +76,10 @@ class Topology:
 
     @property
     def last_bus(self) -> int:
-        """The highest bus number that the plan needs."""
-        return max(
-            (
-                item.bus + sum(port.expander is item for port in self.ports)
-                for item in self.expanders
-            ),
-            default=len(self.ports),
-        )
+        """The highest bus number that the plan needs, as the guest or as libvirt counts."""
+        behind = Counter(port.expander for port in self.ports)
+        buses = [item.bus + behind[item] for item in self.expanders]
+        return max(*buses, *(port.index for port in self.ports), 0, 0)
 
 
 def plan_topology(guest: ResolvedGuest, taken: Taken = NOTHING) -> Topology:
@@ -144,10 +140,8 @@ def count_root_ports(guest: ResolvedGuest) -> int:
 
 def _first_bus(guest: ResolvedGuest, taken: Taken) -> int:
     """Return the number of the first expander's bus, behind those that are taken."""
-    first = _FIRST_BUS
-    while first <= max(count_root_ports(guest), taken.bus, taken.index) + _BUSES_EACH:
-        first += _FIRST_BUS
-    return first
+    busy = max(count_root_ports(guest), taken.bus, taken.index) + _BUSES_EACH
+    return _FIRST_BUS * (busy // _FIRST_BUS + 1)
 
 
 def _near_cell(guest: ResolvedGuest, device: AssignedDevice) -> int | None:

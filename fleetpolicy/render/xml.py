@@ -72,6 +72,14 @@ def _spelt(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
+def number_of(text: str, otherwise: int = -1) -> int:
+    """Return a number as domains have it, decimal or with 0x; another where the text is none."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return otherwise
+
+
 def write_xml(root: Element) -> str:
     """Return the document's text."""
     return "\n".join(root.lines()) + "\n"

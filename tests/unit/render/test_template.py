@@ -228,6 +228,17 @@ def test_template_that_clashes_with_its_guest_is_refused(
 
 
 @pytest.mark.shows("FP423")
+@pytest.mark.parametrize("index", ["250", "4000000000", "0xffffffff"])
+def test_template_that_leaves_no_bus_numbers_is_refused(tmp_path: Path, index: str) -> None:
+    inside = f"<devices><controller type='pci' index='{index}' model='pcie-root-port'/></devices>"
+    policy = nvme_policy().replace('"}}]', '"}, placement: expander}]')
+
+    found = refusals(tmp_path, inside, policy)
+
+    assert [(line, rule) for line, rule, _ in found] == [("1", "FP423")]
+
+
+@pytest.mark.shows("FP423")
 def test_template_with_the_alias_of_a_trapped_device_is_refused(tmp_path: Path) -> None:
     inside = "<devices><disk><alias name='ua-hostdev1'/></disk></devices>"
 

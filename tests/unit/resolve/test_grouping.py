@@ -1,8 +1,14 @@
 """Group equal hosts, and keep apart what differs."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
+import pytest
+
+from fleetpolicy.model.template import Template
+from fleetpolicy.resolve import resolve
 from fleetpolicy.resolve.grouping import group_hosts
 
 Make = Callable[..., Any]
@@ -135,3 +141,25 @@ def test_resolution_is_the_same_whatever_the_order_of_hosts(site: Make, host_fac
     assert [(h.name, h.index) for h in first[0].hosts] == [
         (h.name, h.index) for h in second[0].hosts
     ]
+
+
+@pytest.mark.parametrize(("second", "classes"), [(b"<domain/>", 1), (b"<domain />", 2)])
+def test_hosts_whose_guests_have_other_templates_are_of_another_class(
+    site: Make, host_facts: Callable[..., Any], second: bytes, classes: int
+) -> None:
+    guests = {f"g-{host}": {"host": host, "template": "base.xml"} for host in ("n1", "n2")}
+    made = site(hosts={"n1": host_facts(), "n2": host_facts()}, guests=guests)
+    texts = {"g-n1": b"<domain/>", "g-n2": second}
+    templates = {
+        name: Template("base.xml", data, sha256(data).hexdigest()) for name, data in texts.items()
+    }
+    policy = replace(made.policy_set(), templates=templates)
+
+    fleet, findings = resolve(policy, made.inventory(), made.records())
+
+    assert findings == ()
+    assert len(fleet.classes) == classes
+    assert [item.guests[0].template for item in fleet.classes] == [
+        templates["g-n1"],
+        templates["g-n2"],
+    ][:classes]
