@@ -4,9 +4,10 @@ from fleetpolicy.emulate.tree import Node, Nodes
 
 PACKAGES = (
     "base-files", "base-passwd", "bash", "bsdutils", "busybox-static", "coreutils", "dash", "dbus",
-    "debianutils", "diffutils", "dpkg", "findutils", "grep", "grub-efi-arm64", "gzip", "hostname",
-    "init-system-helpers", "initramfs-tools", "iproute2", "kmod", "libc-bin", "libpam-modules",
-    "linux-base", "login", "mount", "ncurses-base", "ncurses-bin", "openssh-server", "passwd",
+    "debianutils", "diffutils", "dpkg", "e2fsprogs", "findutils", "grep", "grub-efi-arm64", "gzip",
+    "hostname", "init-system-helpers", "initramfs-tools", "iproute2", "kmod", "libc-bin",
+    "libpam-modules", "linux-base", "login", "mount", "ncurses-base", "ncurses-bin",
+    "openssh-server", "passwd",
     "pciutils", "perl-base", "procps", "python3", "sed", "systemd-sysv", "tar", "udev",
     "util-linux", "zstd",
 )  # fmt: skip
