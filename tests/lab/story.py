@@ -1,0 +1,72 @@
+"""Drive a fleet through the command line, and keep a transcript of it."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A fleet that the lab runs.
+
+    Args:
+        fleet: Its folder.
+        name: Of the transcript, in .cache.
+    """
+
+    fleet: Path
+    name: str
+
+    @property
+    def transcript(self) -> Path:
+        """What was said, and how long it took."""
+        return ROOT / ".cache" / f"{self.name}.txt"
+
+    def begin(self) -> None:
+        """Begin a new transcript."""
+        self.transcript.parent.mkdir(exist_ok=True)
+        self.transcript.unlink(missing_ok=True)
+
+    def run(self, *words: str) -> Said:
+        """Run fleetpolicy on the fleet."""
+        at = 2 if words[0] in {"facts", "lab"} else 1
+        shown = ["fleetpolicy", *words[:at], "-i", self.fleet.name, *words[at:]]
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", *shown],
+            cwd=self.fleet.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seconds = time.monotonic() - began
+        with self.transcript.open("a") as file:
+            file.write(f"$ {' '.join(shown)}\n{done.stderr}{done.stdout}")
+            file.write(f"[status {done.returncode}, {seconds:.1f} s]\n\n")
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def on(self, host: str, command: str) -> str:
+        """Run a command on a host, and return what it printed."""
+        said = self.run("lab", "ssh", host, command)
+        assert said.status == 0, said.err
+        return said.out
+
+    def record(self, host: str) -> dict[str, Any]:
+        """Return the recorded facts of a host."""
+        found: dict[str, Any] = json.loads((self.fleet / "facts" / f"{host}.json").read_text())
+        return found
