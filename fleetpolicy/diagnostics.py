@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from msgspec import Struct
+
 
 class Severity(StrEnum):
     """How bad a finding is; only an error stops the pipeline."""
@@ -34,9 +36,8 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """A place in a file.
+class Span(Struct, frozen=True, order=True):
+    """A place in a file; a Struct, since every record and value has one.
 
     Args:
         path: As the user named it, or relative to the working directory.

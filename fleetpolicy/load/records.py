@@ -1,6 +1,7 @@
 """Load recorded looks at hosts; what equal hosts share is parsed once and is one object."""
 
 import gc
+import re
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,15 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     state: msgspec.Raw
 
 
+class _Tail(msgspec.Struct, forbid_unknown_fields=True):
+    """What follows the facts in a record that dump_record wrote."""
+
+    host: str
+    identity: HostIdentity
+    kind: Literal["HostRecord"]
+    state: msgspec.Raw
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """The bodies of one loading by their bytes: what comes again is not even digested."""
@@ -52,6 +62,11 @@ class _Seen:
 
 _envelopes = msgspec.json.Decoder(_Envelope)
 _identities = msgspec.json.Decoder(HostIdentity)
+_tails = msgspec.json.Decoder(_Tail)
+_HEAD = re.compile(
+    rb'\{"apiVersion":"fleetpolicy/v1alpha1",'
+    rb'"collectedAt":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)","facts":'
+)
 
 
 def load_records(folder: Path) -> tuple[dict[str, HostRecord], tuple[Diagnostic, ...]]:
@@ -103,6 +118,28 @@ def _parse(data: bytes, span: Span, seen: _Seen) -> HostRecord:
         facts_key,
         state,
         state_key,
+    )
+
+
+def _parse_alike(data: bytes, span: Span, seen: _Seen) -> HostRecord | None:
+    """Return a record as dump_record writes it whose facts came before, None for any other.
+
+    The facts are three quarters of a record; they are cut out, not read: 3 us in place of 8.
+    """
+    head = _HEAD.match(data)
+    end = data.rfind(b',"host":')
+    found = seen.facts.get(data[head.end() : end]) if head and end > 0 else None
+    if head is None or found is None:
+        return None
+    try:
+        tail = _tails.decode(b"{" + data[end + 1 :])
+        state, state_key = _share(seen.states, _states, HostState, bytes(tail.state))
+    except (msgspec.MsgspecError, ValidationError, RecursionError, UnicodeError):
+        return None  # read whole, every fault of it is named
+    facts, facts_key = found
+    collected_at = head[1].decode()
+    return HostRecord(
+        tail.host, span, collected_at, tail.identity, facts, facts_key, state, state_key
     )
 
 
@@ -175,7 +212,7 @@ def _records_of(
     parts = ((Span(str(path)), file.read()),) if whole else _lines(str(path), file)
     for span, part in parts:
         try:
-            record = _parse(part, span, seen)
+            record = _parse_alike(part, span, seen) or _parse(part, span, seen)
         except FleetPolicyError as error:
             findings.extend(error.diagnostics)
             continue

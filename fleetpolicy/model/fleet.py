@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.guest import GuestSpec, VirtualSmmu
 from fleetpolicy.model.policy import MappingMode
@@ -204,9 +206,8 @@ class HostClass:
     opt_out: OptOut | None
 
 
-@dataclass(frozen=True, slots=True)
-class FleetHost:
-    """A host, its class, and its own guests in the order of the class's guests.
+class FleetHost(Struct, frozen=True):
+    """A host, its class, and its own guests in the order of the class's guests; a Struct as above.
 
     Args:
         guest_origins: The place of each guest's document.

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.simulated import SimulatedHost
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryHost:
-    """A host of the inventory.
+class InventoryHost(Struct, frozen=True):
+    """A host of the inventory; a Struct as there are thousands.
 
     Args:
         groups: Every group that it is in, `all` included, sorted.

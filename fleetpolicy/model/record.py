@@ -1,7 +1,6 @@
 """Model what one look at a host brings back: who it is, what it can do, how it is set up."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -258,9 +257,8 @@ class HostRecordDocument(Document):
     state: HostState
 
 
-@dataclass(frozen=True, slots=True)
-class HostRecord:
-    """A record taken apart: what equal hosts share is one object.
+class HostRecord(Struct, frozen=True):
+    """A record taken apart: what equal hosts share is one object; a Struct as there are thousands.
 
     Args:
         facts_key: Equal for hosts whose facts are equal to the byte.

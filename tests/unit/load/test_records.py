@@ -305,3 +305,59 @@ def test_load_records_with_bad_ones_returns_the_others_and_all_findings(tmp_path
         ),
         (f"{tmp_path}/more.jsonl:3:3", "FP171", "extra data"),
     ]
+
+
+LINE = dump_record(parse_record(SAMPLE, HERE)).rstrip(b"\n")
+TRAPS = (
+    LINE[:-1] + b',"facts":{}}',
+    LINE[:-1] + b',"host":"gh-02"}',
+    LINE[:-1] + b',"kind":"Other"}',
+    LINE.replace(b'"gh-01"', b'"\xff"'),
+    LINE.replace(b',"host":', b' , "host" : '),
+    LINE.replace(b'"uptimeSeconds":86400', b'"uptimeSeconds":-1'),
+    LINE.replace(b'"serials":{', b'"serials":{"host":"x",'),
+    LINE.replace(b"2026-11-20T", b"2026-11-20 "),
+    LINE.replace(b'"facts":', b'"facts":null,"facts":'),
+    LINE + LINE,
+)
+
+
+def alone_and_second(folder: Path, line: bytes) -> tuple[object, object]:
+    """Return what a line gives on its own, and after another one with the facts of the sample."""
+    both = []
+    for name, before in (("alone", b""), ("second", LINE.replace(b'"gh-01"', b'"gh-00"'))):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "hosts.jsonl").write_bytes(before + b"\n" + line)
+        records, findings = load_records(folder / name)
+        records.pop("gh-00", None)
+        told = [described(item) for item in findings]
+        both.append((records, [(place.replace(name, ""), *rest) for place, *rest in told]))
+    first = [
+        [
+            (item.host, item.collected_at, item.identity, item.facts_key, item.state_key)
+            for item in records.values()
+        ]
+        for records, _ in both
+    ]
+    return (first[0], both[0][1]), (first[1], both[1][1])
+
+
+@pytest.mark.parametrize("line", TRAPS)
+def test_load_records_of_a_trap_after_known_facts_judges_it_as_alone(
+    line: bytes, tmp_path: Path
+) -> None:
+    alone, second = alone_and_second(tmp_path, line)
+
+    assert second == alone
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(LINE)), st.integers(0, 12), st.binary(max_size=4))
+def test_load_records_of_a_damaged_line_after_known_facts_judges_it_as_alone(
+    tmp_path_factory: pytest.TempPathFactory, start: int, length: int, text: bytes
+) -> None:
+    line = LINE[:start] + text.replace(b"\n", b" ") + LINE[start + length :]
+
+    alone, second = alone_and_second(tmp_path_factory.mktemp("facts"), line)
+
+    assert second == alone
