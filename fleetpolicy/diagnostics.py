@@ -53,6 +53,10 @@ class Span(Struct, frozen=True, order=True):
         path = escape_unprintable(self.path)
         return f"{path}:{self.line}:{self.column}" if self.line else path
 
+    def called(self, path: str) -> "Span":
+        """Return the same place in a file that is called by another name."""
+        return Span(path, self.line, self.column)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -150,7 +150,7 @@ def _as_shown(side: Side, mirrored: Mirror, revision: Revision) -> Side:
     def show(item: Diagnostic) -> Diagnostic:
         if there not in f"{item.span.path} {item.why} {item.fix}":
             return item
-        span = replace(item.span, path=item.span.path.replace(there, here))
+        span = item.span.called(item.span.path.replace(there, here))
         why, fix = item.why.replace(there, here), item.fix.replace(there, here)
         return replace(item, span=span, why=why, fix=fix)
 

@@ -87,9 +87,7 @@ def _inventory_of(folder: Path, records: Iterable[str], policy: PolicySet) -> In
 def _rename(findings: Iterable[Diagnostic], path: str, shown: str) -> Iterable[Diagnostic]:
     """Return findings that call the policy by its name, not by that of a file that is gone."""
     for item in findings:
-        span = (
-            Span(shown, item.span.line, item.span.column) if item.span.path == path else item.span
-        )
+        span = item.span.called(shown) if item.span.path == path else item.span
         yield replace(item, span=span, why=item.why.replace(path, shown))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec import structs
 
 from benchmarks.generate import Fleet
 from fleetpolicy.model.plan import Verb
@@ -203,7 +204,7 @@ def test_radius_document_is_plain_data(fleet: Fleet, policy: str, before: Side) 
 
 def test_radius_of_ten_thousand_hosts_is_worked_out_per_class(before: Side) -> None:
     hosts = tuple(
-        replace(host, name=f"{host.name}-{copy}")
+        structs.replace(host, name=f"{host.name}-{copy}")
         for copy in range(10)
         for host in before.fleet.hosts
     )

@@ -1,10 +1,10 @@
 """Judge the demo fleet: every host of it is built, looked at and as its model says."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from fleetpolicy.lab import build
 from fleetpolicy.load import load_inventory, load_policies

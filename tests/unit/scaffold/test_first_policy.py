@@ -1,9 +1,9 @@
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fleetpolicy.load import load_policies, load_records
 from fleetpolicy.model.profiles import DriverProfileSpec
