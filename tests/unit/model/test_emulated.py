@@ -18,7 +18,10 @@ def test_emulated_host_has_defaults_for_everything() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"memory": "512MiB"}, "Value error, memory 512MiB is less than 1024MiB"),
+        (
+            {"memory": "512MiB"},
+            "Value error, memory 512MiB is less than 1024MiB; write memory: 1024MiB",
+        ),
         ({"kernels": ["6.12", "6.12"]}, "Value error, a kernel is named twice"),
         ({"kernels": []}, "Value error, write at least one"),
         (
