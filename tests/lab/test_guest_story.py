@@ -1,0 +1,88 @@
+"""A guest with a real device, by the libvirt of an emulated host; run by `make test-lab`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.story import Story
+
+HOSTS = """\
+all:
+  hosts:
+    virt-01:
+      fleetpolicy_machine:
+        kernels: ["6.12"]
+        cpu: neoverse-v1
+        libvirt: true
+        devices: [{model: nvme}]
+"""
+POLICY = """\
+apiVersion: fleetpolicy/v1alpha1
+kind: FleetPolicy
+metadata: {name: lab}
+spec: {memoryMapping: {default: normal-nc}}
+---
+apiVersion: fleetpolicy/v1alpha1
+kind: DevicePolicy
+metadata: {name: nvme}
+spec:
+  match: {hosts: {pattern: "*"}, device: {class: "0108"}}
+  driver: vfio-pci
+---
+apiVersion: fleetpolicy/v1alpha1
+kind: Guest
+metadata: {name: database}
+spec:
+  host: virt-01
+  vcpus: 1
+  memory: 512MiB
+  devices:
+    - device: {address: "0000:01:00.0", id: "1b36:0010"}
+"""
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    fleet = tmp_path_factory.mktemp("guest") / "virt"
+    (fleet / "policies").mkdir(parents=True)
+    (fleet / "hosts.yaml").write_text(HOSTS)
+    (fleet / "policies" / "policy.yaml").write_text(POLICY)
+    made = Story(fleet, "lab-guest-story")
+    made.begin()
+    try:
+        yield made
+    finally:
+        made.run("lab", "down")
+
+
+def test_guest_is_defined_with_its_device_and_read_back(story: Story) -> None:
+    said = story.run("lab", "up")
+    assert said.status == 0, said.out + said.err
+    assert story.run("facts", "collect").status == 0
+    assert story.record("virt-01")["facts"]["libvirt"]["libvirt"] >= 11_003_000
+
+    applied = story.run("apply", "--auto-approve")
+
+    assert applied.status == 0, applied.out + applied.err
+    assert applied.out.splitlines()[-1] == "verified"
+    domain = story.on("virt-01", "virsh -c qemu:///system dumpxml --inactive database")
+    address = "<address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>"
+    assert "<hostdev mode='subsystem' type='pci' managed='no'>" in domain
+    assert address in domain
+
+
+def test_second_apply_changes_nothing(story: Story) -> None:
+    said = story.run("apply", "--auto-approve", "--no-checks")
+
+    assert said.status == 0, said.out + said.err
+    assert "Nothing to change on 1 host.\n" in said.out
+
+
+def test_guest_that_somebody_removed_is_drift(story: Story) -> None:
+    story.on("virt-01", "virsh -c qemu:///system undefine --keep-nvram database")
+
+    said = story.run("drift", "--detailed-exitcode")
+
+    assert said.status == 2, said.out
