@@ -4,28 +4,15 @@ import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.disk import write_files
-from fleetpolicy.emulate.programs import Programs
-
-
-def programs(folder: Path, name: str, body: str) -> Programs:
-    """Return a program of this machine's shell in the place of an unpacked one."""
-    (folder / "usr" / "bin").mkdir(parents=True)
-    (folder / "usr" / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
-    (folder / "usr" / "bin" / name).chmod(0o755)
-    return _Shell(folder, "0")
-
-
-class _Shell(Programs):
-    def command(self, name: str) -> tuple[str, ...]:
-        return (str(self.folder / "usr" / "bin" / name),)
+from tests.unit.emulate.shells import shell
 
 
 @pytest.mark.accepts("FP830")
 def test_write_files_hands_debugfs_contents_and_modes(tmp_path: Path) -> None:
     body = f"cd {tmp_path}; cat > said; cp disk.0 content; echo Allocated inode: 7"
-    shell = programs(tmp_path, "debugfs", body)
+    programs = shell(tmp_path, "debugfs", body)
 
-    write_files(shell, tmp_path / "disk", {"/etc/hostname": (b"arm-01\n", 0o644)})
+    write_files(programs, tmp_path / "disk", {"/etc/hostname": (b"arm-01\n", 0o644)})
 
     assert (tmp_path / "said").read_text() == (
         f'write "{tmp_path}/disk.0" /etc/hostname\n'
@@ -39,10 +26,10 @@ def test_write_files_hands_debugfs_contents_and_modes(tmp_path: Path) -> None:
 
 @pytest.mark.shows("FP830")
 def test_write_files_that_debugfs_did_not_write_is_a_finding(tmp_path: Path) -> None:
-    shell = programs(tmp_path, "debugfs", "cat > /dev/null; echo debugfs: no such folder")
+    programs = shell(tmp_path, "debugfs", "cat > /dev/null; echo debugfs: no such folder")
 
     with pytest.raises(FleetPolicyError) as caught:
-        write_files(shell, tmp_path / "disk", {"/no/hostname": (b"", 0o644)})
+        write_files(programs, tmp_path / "disk", {"/no/hostname": (b"", 0o644)})
 
     [finding] = caught.value.diagnostics
     assert finding.rule.id == "FP830"
@@ -51,10 +38,10 @@ def test_write_files_that_debugfs_did_not_write_is_a_finding(tmp_path: Path) -> 
 
 @pytest.mark.shows("FP830")
 def test_program_that_fails_is_a_finding(tmp_path: Path) -> None:
-    shell = programs(tmp_path, "mke2fs", "echo no room >&2; exit 1")
+    programs = shell(tmp_path, "mke2fs", "echo no room >&2; exit 1")
 
     with pytest.raises(FleetPolicyError) as caught:
-        shell.run("mke2fs", "-d", "tree")
+        programs.run("mke2fs", "-d", "tree")
 
     [finding] = caught.value.diagnostics
     assert (finding.span.path, finding.why) == ("mke2fs", "-d tree ended with 1: no room")

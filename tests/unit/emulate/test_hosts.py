@@ -15,6 +15,7 @@ from fleetpolicy.emulate.programs import Programs
 from fleetpolicy.emulate.qemu import Emulator
 from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.inventory import InventoryHost
+from tests.unit.emulate.shells import shell
 
 MARKER = {"format": "fleetpolicy emulated host 1", "releases": ["6.12.1-arm64", "7.3.4-arm64"]}
 # A process in QEMU's place that answers on its monitor.
@@ -297,3 +298,29 @@ def test_start_takes_another_port_where_one_was_taken(
 
     assert len(ports) == starts
     assert (folder.path / "port").read_text() == f"{ports[-1]}\n"
+
+
+def test_disk_that_was_cut_off_is_made_anew(host: InventoryHost, tmp_path: Path) -> None:
+    folder = HostFolder(folder_of(host, with_disk=False), "arm-01")
+    (folder.path / ".disk").write_text("half")
+    (tmp_path / "image").write_text("whole")
+    image = Image(tmp_path / "image", ("6.12.1-arm64",))
+    machine = EmulatedHost.model_validate({"devices": [{"model": "nvme"}]})
+    said = "Allocated inode: 1\n" * 6
+    programs = shell(tmp_path / "programs", "debugfs", f"cat > /dev/null; echo '{said}'")
+
+    folder.make(image, machine, programs)
+
+    assert (folder.path / "disk").read_text() == "whole"
+    assert folder.releases == ("6.12.1-arm64",)
+    assert (folder.path / "nvme1.0").stat().st_size == 64 << 20
+    assert {path.name for path in folder.path.iterdir()} == {
+        "disk",
+        "host.json",
+        "host_key",
+        "host_key.pub",
+        "key",
+        "key.pub",
+        "known_hosts",
+        "nvme1.0",
+    }
