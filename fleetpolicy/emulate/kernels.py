@@ -135,4 +135,5 @@ def _packages(apt: Apt, release: str) -> tuple[Package, ...]:
     image = f"{_IMAGE}{release}"
     depends = apt.show(image)[0].get("Depends", "")
     parts = {name for name in re.findall(r"linux-[^\s,]+", depends) if name.endswith(f"-{release}")}
-    return apt.find({image, *parts})
+    # An archive drops an old kernel's parts one by one; what the image needs to boot stays longest.
+    return apt.find({image, *(name for name in parts if apt.show(name))})

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Apt, Package, Progress
+from fleetpolicy.emulate.apt import Apt, Package, Progress, not_to_be_had
 from fleetpolicy.emulate.cache import cached
 from fleetpolicy.emulate.kernels import ARCH, KernelPackages
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
@@ -112,7 +112,10 @@ def _header_packages(kernel: KernelPackages, progress: Progress) -> tuple[Packag
     """Return the headers, and what runs at the build for this machine."""
     target = Apt(kernel.suites, ARCH)
     name = f"linux-headers-{kernel.release}"
-    needed = re.findall(r"linux-(?:headers|kbuild)-[^\s,]+", target.show(name)[0]["Depends"])
+    shown = target.show(name)
+    if not shown:
+        raise not_to_be_had(name, f"{', '.join(kernel.suites)} have no headers of that release")
+    needed = re.findall(r"linux-(?:headers|kbuild)-[^\s,]+", shown[0]["Depends"])
     programs = [word for word in needed if word.startswith("linux-kbuild-")]
     here = Apt(kernel.suites, this_arch())
     here.update(progress)

@@ -13,7 +13,7 @@ from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
 from fleetpolicy.emulate.apt import Progress
 from fleetpolicy.emulate.cells import MODULES, Answer, Cell, measure_cell
 from fleetpolicy.emulate.initramfs import Task
-from fleetpolicy.emulate.kernels import ARCH, find_kernel, provide_kernel
+from fleetpolicy.emulate.kernels import ARCH, Kernel, find_kernel, provide_kernel
 from fleetpolicy.emulate.modules_build import build_modules
 from fleetpolicy.emulate.qemu import Emulator, find_emulator
 from fleetpolicy.emulate.rules import NO_ANSWER
@@ -86,27 +86,43 @@ def load_profiles(paths: Sequence[Path]) -> PolicySet:
 
 
 def measure_matrix(matrix: Matrix, progress: Progress) -> Iterator[Measured]:
-    """Yield the cells as they are measured, kernel by kernel.
+    """Yield the cells as they are measured, kernel by kernel; one that cannot be had has one cell.
 
     Raises:
-        FleetPolicyError: A kernel or QEMU cannot be had, or the profiles have errors.
+        FleetPolicyError: QEMU cannot be had, or the profiles have errors.
     """
     policy = load_profiles(matrix.policies)
     emulator = find_emulator(progress)
-    programs = {name: playbooks_folder() / "module_utils" / name for name in _PROGRAMS}
     for word in matrix.kernels:
-        release, _, flavour = word.partition("/")
-        found = find_kernel(release, progress, flavour or ARCH)
-        kernel = provide_kernel(found, progress)
-        extra = tuple(
-            (path, parameters)
-            for source, parameters in matrix.modules
-            for path in build_modules(source, found, progress)
-        )
-        task = Task(MODULES, extra, matrix.bindings)
+        try:
+            kernel, task = _prepare(word, matrix, progress)
+        except FleetPolicyError as error:
+            yield Measured(word, "any CPU", Judged("", None, (), error.diagnostics), None)
+            continue
         for cpu in matrix.cpus:
-            cell = Cell(kernel, cpu, task, programs, matrix.seconds)
+            cell = Cell(kernel, cpu, task, _programs(), matrix.seconds)
             yield _measure(emulator, cell, policy, (matrix, progress))
+
+
+def _programs() -> dict[str, Path]:
+    return {name: playbooks_folder() / "module_utils" / name for name in _PROGRAMS}
+
+
+def _prepare(word: str, matrix: Matrix, progress: Progress) -> tuple[Kernel, Task]:
+    """Return a kernel with the modules that are built for it.
+
+    Raises:
+        FleetPolicyError: One of them cannot be had.
+    """
+    release, _, flavour = word.partition("/")
+    found = find_kernel(release, progress, flavour or ARCH)
+    kernel = provide_kernel(found, progress)
+    extra = tuple(
+        (path, parameters)
+        for source, parameters in matrix.modules
+        for path in build_modules(source, found, progress)
+    )
+    return kernel, Task(MODULES, extra, matrix.bindings)
 
 
 def _measure(

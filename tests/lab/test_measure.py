@@ -9,7 +9,7 @@ import pytest
 from fleetpolicy.emulate.cells import CPUS, NETWORK_CARD, SHARED_MEMORY
 from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST
 from fleetpolicy.emulate.machine import find
-from fleetpolicy.emulate.rules import NO_ANSWER
+from fleetpolicy.emulate.rules import NO_ANSWER, PACKAGE_MISSING
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
 
 pytestmark = pytest.mark.lab
@@ -131,6 +131,17 @@ def test_pages_of_16_kib_are_as_predicted(pytestconfig: pytest.Config) -> None:
     assert record is not None
     assert record.facts.kernel.page_size_kib == 16
     assert (seen["bar0", "load"], seen["memory", "load"]) == ("Normal-NC", "Normal, executable")
+
+
+def test_era_c_begins_with_6_17(pytestconfig: pytest.Config) -> None:
+    matrix = replace(PLAIN, kernels=("6.16", "6.17"), cpus=("neoverse-v1",))
+    cells = list(measure_matrix(matrix, say))
+    if any(item.rule is PACKAGE_MISSING for cell in cells for item in cell.judged.findings):
+        pytest.skip("the archive has dropped one of them")
+
+    seen = check(measure(pytestconfig, matrix))
+
+    assert list(seen) == [("era-b", "neoverse-v1"), ("era-c", "neoverse-v1")]
 
 
 def test_kernel_that_panics_is_reported_with_its_last_words() -> None:

@@ -34,7 +34,7 @@ def measure(arguments: Namespace, output: Output) -> ExitStatus:
     closing = (
         f"{amount(len(cells), 'cell')}, {amount(sum(len(c.comparisons) for c in cells), 'thing')} "
         f"measured in {time.monotonic() - started:.0f} s: "
-        f"{'as predicted' if green else 'NOT as predicted'}"
+        f"{_verdict(cells, green=green)}"
     )
     output.publish(
         Product(
@@ -54,6 +54,12 @@ def measure(arguments: Namespace, output: Output) -> ExitStatus:
         )
     )
     return ExitStatus.DONE if green else ExitStatus.STOPPED
+
+
+def _verdict(cells: tuple[MeasuredCell, ...], *, green: bool) -> str:
+    if all(item.agrees for cell in cells for item in cell.comparisons):
+        return "as predicted" if green else "NOT all that was asked for"
+    return "NOT as predicted"
 
 
 def _matrix(arguments: Namespace) -> Matrix:
