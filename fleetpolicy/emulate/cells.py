@@ -66,7 +66,14 @@ class Cell:
         own = [*(Path(__file__).with_name(name) for name in beside), *self._sources()]
         content = [(path.name, path.read_bytes()) for path in own]
         words = (emulator.version, self.kernel.digest, _machine(self, Path()))
-        for item in (*words, self.task.modules, self.task.devices, extra, content):
+        for item in (
+            *words,
+            self.task.modules,
+            self.task.devices,
+            self.task.afterwards,
+            extra,
+            content,
+        ):
             digest.update(repr(item).encode())
         return f"{self.kernel.release}_{self.cpu}_{digest.hexdigest()[:16]}"
 

@@ -85,6 +85,8 @@ def main() -> None:
 
     wanted: dict[str, list[int]] = {address: [] for address in bound if address}
     reply = answer({"verb": "measure", "root": "/", "devices": wanted})
+    if task["afterwards"]:
+        reply["afterwards"] = importlib.import_module(task["afterwards"]).main(list(wanted))
     tell({**reply, "guestSeconds": round(time.monotonic() - started, 1)})
 
 

@@ -52,11 +52,14 @@ class Task:
         modules: Names of the kernel's own modules to load.
         extra: Modules from elsewhere, loaded after those, with their parameters.
         devices: PCI id and the driver that is to own the function.
+        afterwards: Module of Python, among the programs, whose main() takes the addresses of the
+            functions and returns what it saw; empty for none.
     """
 
     modules: tuple[str, ...]
     extra: tuple[tuple[Path, str], ...]
     devices: tuple[tuple[str, str], ...]
+    afterwards: str = ""
 
 
 def provide_base(progress: Progress) -> Path:
@@ -127,7 +130,8 @@ def initramfs(
     parameters = {module_name(path): words for path, words in task.extra}
     files = {module_name(path): read_module(path) for path in (*own, *dict(task.extra))}
     listed = [(f"{name}.ko", parameters.get(name, "")) for name in files]
-    text = json.dumps({"modules": listed, "devices": task.devices})
+    told = {"modules": listed, "devices": task.devices, "afterwards": task.afterwards}
+    text = json.dumps(told)
     init = Path(__file__).with_name("guest_init.py").read_text()
     nodes: dict[str, Node] = {
         "init": Node(f"#!/usr/bin/python3\n{init}".encode(), 0o755),

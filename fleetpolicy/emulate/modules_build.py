@@ -21,13 +21,16 @@ _SOURCES = ("*.c", "*.h", "Makefile", "Kbuild")
 _VARIABLES = ".kernelvariables"
 
 
-def build_modules(source: Path, kernel: KernelPackages, progress: Progress) -> tuple[Path, ...]:
+def build_modules(
+    source: Path, kernel: KernelPackages, progress: Progress, words: tuple[str, ...] = ()
+) -> tuple[Path, ...]:
     """Return the modules that a folder's Kbuild file or Makefile builds, sorted.
 
     Args:
         source: Folder with obj-m in its Kbuild or Makefile.
         kernel: The kernel that they are for.
         progress: Told what is done.
+        words: More for make's command line, such as W=1.
 
     Raises:
         FleetPolicyError: The headers or the compiler cannot be had, or it does not compile.
@@ -35,7 +38,7 @@ def build_modules(source: Path, kernel: KernelPackages, progress: Progress) -> t
     toolchain = provide_toolchain(progress)
     headers = _provide_headers(kernel, toolchain, progress)
     files = sorted(path for pattern in _SOURCES for path in source.glob(pattern))
-    digest = hashlib.sha256(f"{toolchain.digest} {headers}".encode())
+    digest = hashlib.sha256(f"{toolchain.digest} {headers} {words}".encode())
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
 
@@ -46,7 +49,7 @@ def build_modules(source: Path, kernel: KernelPackages, progress: Progress) -> t
         work.mkdir()
         for path in files:
             shutil.copy(path, work)
-        compile_modules(work, headers, toolchain)
+        compile_modules(work, headers, toolchain, words)
         folder.mkdir()
         for path in work.glob("*.ko"):
             shutil.copy(path, folder)
@@ -56,8 +59,16 @@ def build_modules(source: Path, kernel: KernelPackages, progress: Progress) -> t
     return tuple(sorted(folder.glob("*.ko")))
 
 
-def compile_modules(work: Path, headers: Path, toolchain: Toolchain) -> None:
+def compile_modules(
+    work: Path, headers: Path, toolchain: Toolchain, words: tuple[str, ...] = ()
+) -> None:
     """Build the modules of a folder in that folder.
+
+    Args:
+        work: Folder with obj-m in its Kbuild or Makefile; everything is written there.
+        headers: Folder to build modules of a kernel in.
+        toolchain: What compiles.
+        words: More for make's command line.
 
     Raises:
         FleetPolicyError: Nothing came of it; with the last words of make.
@@ -70,7 +81,7 @@ def compile_modules(work: Path, headers: Path, toolchain: Toolchain) -> None:
     command = [
         *("make", "-C", str(headers), f"M={work}", "ARCH=arm64", f"CROSS_COMPILE={PREFIX}"),
         # Without pahole no type data of the module's own can be made; nothing here reads them.
-        *("CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"),
+        *("CONFIG_DEBUG_INFO_BTF_MODULES=", *words, "modules"),
     ]
     done = subprocess.run(  # noqa: S603 - words of our own
         command, env=environment, capture_output=True, text=True, check=False

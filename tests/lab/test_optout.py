@@ -1,0 +1,195 @@
+"""Hold the driver that withholds Normal-NC to what is said of it, on real kernels."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetpolicy.emulate.cells import MODULES, NETWORK_CARD, SHARED_MEMORY, Cell, measure_cell
+from fleetpolicy.emulate.initramfs import Task
+from fleetpolicy.emulate.kernels import ERA_RELEASES, find_kernel, provide_kernel
+from fleetpolicy.emulate.modules_build import build_modules
+from fleetpolicy.emulate.qemu import find_emulator
+from fleetpolicy.pipeline.data import playbooks_folder
+from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
+
+pytestmark = pytest.mark.lab
+
+HERE = Path(__file__).resolve().parent
+KERNEL = HERE.parents[1] / "kernel"
+DRIVER = "optout_vfio_pci"
+CPUS = ("max", "cortex-a710", "neoverse-n1")
+DEVICE, NORMAL_NC = "Device-nGnRE", "Normal-NC"
+ERAS = ("era-a", "era-b", "era-c")
+
+
+def say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def matrix(parameters: str, **changes: Any) -> Matrix:
+    bindings = ((NETWORK_CARD, DRIVER), (SHARED_MEMORY, DRIVER))
+    made = Matrix(ERA_RELEASES, CPUS, ((KERNEL, parameters),), bindings, (), 600.0, anew=False)
+    return replace(made, **changes)
+
+
+def measured(asked: Matrix) -> dict[tuple[str, str], set[str]]:
+    """Demand that all is as predicted, and return what loads meet, by era and device."""
+    cells = list(measure_matrix(asked, say))
+    assert [item.why for cell in cells for item in cell.judged.findings] == []
+    assert len(cells) == len(asked.kernels) * len(asked.cpus)
+    found: dict[tuple[str, str], set[str]] = {}
+    for cell in cells:
+        for device, what in _loads(cell):
+            found.setdefault((cell.judged.profile, device), set()).add(what)
+    return found
+
+
+def _loads(cell: Measured) -> list[tuple[str, str]]:
+    return [
+        (item.device, item.measured)
+        for item in cell.judged.comparisons
+        if item.case == "load" and item.region != "RAM"
+    ]
+
+
+@pytest.mark.parametrize("release", ERA_RELEASES)
+def test_module_is_built_without_a_warning(release: str) -> None:
+    words = ("W=1", "KCFLAGS=-Werror")
+
+    built = build_modules(KERNEL, find_kernel(release, say), say, words)
+
+    assert [path.name for path in built] == [f"{DRIVER}.ko"]
+
+
+CARD, MEMORY = "0000:01:00.0", "0000:02:00.0"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        # What holds for all is measured on the memory, what one device has by its id on the card.
+        f"stage2=device devices={NETWORK_CARD}=normal-nc",
+        # The other way round, and by address.
+        f"stage2=normal-nc devices={MEMORY}=device",
+    ],
+)
+def test_every_kernel_installs_what_the_parameters_say(parameters: str) -> None:
+    found = measured(matrix(parameters))
+
+    assert found == {
+        # Before 6.9 there is nothing to withhold.
+        **{("era-a", device): {DEVICE} for device in (CARD, MEMORY)},
+        **{(era, CARD): {NORMAL_NC} for era in ERAS[1:]},
+        **{(era, MEMORY): {DEVICE} for era in ERAS[1:]},
+    }
+
+
+@pytest.fixture(scope="module", params=ERA_RELEASES)
+def faults(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return what came of mistreating the driver on a kernel."""
+    emulator = find_emulator(say)
+    packages = find_kernel(request.param, say)
+    extra = tuple((path, "") for path in build_modules(KERNEL, packages, say))
+    utils = playbooks_folder() / "module_utils"
+    programs = {name: utils / name for name in ("fleetpolicy_agent", "fleetpolicy_probe")}
+    task = Task(
+        MODULES,
+        extra,
+        ((NETWORK_CARD, DRIVER), (SHARED_MEMORY, DRIVER)),
+        "ansible.module_utils.optout_faults.faults",
+    )
+    cell = Cell(
+        provide_kernel(packages, say),
+        "max",
+        task,
+        {**programs, "optout_faults": HERE / "optout_faults"},
+        1200.0,
+    )
+    answer = measure_cell(emulator, cell, say)
+    found: dict[str, Any] = answer.reply["afterwards"]
+    found["knowsConsent"] = request.param != ERA_RELEASES[0]
+    return found
+
+
+def test_list_that_is_none_is_refused_and_the_one_before_stays(faults: dict[str, Any]) -> None:
+    assert faults["badList"] == {
+        "answers": ["EINVAL"] * 7,
+        "kept": "8086:10d3=normal-nc",
+        "badType": "EINVAL",
+        "long": "ok",
+        "longIsShown": True,
+        "empty": "",
+    }
+
+
+def test_id_does_not_bind_a_device_and_an_override_does(faults: dict[str, Any]) -> None:
+    assert faults["byId"] == {"answer": "ok", "bound": False, "again": True}
+
+
+def test_address_goes_before_id_and_id_before_the_default(faults: dict[str, Any]) -> None:
+    assert faults["perDevice"] == {
+        "byId": ["normal-nc", "device"],
+        "byAddress": ["device", "device"],
+        "byDefault": ["device", "normal-nc"],
+    }
+
+
+def test_open_device_keeps_its_choice_until_it_is_opened_anew(faults: dict[str, Any]) -> None:
+    found = faults["whileOpen"]
+
+    assert found["closed"] == ["device", "none"]
+    assert found["opened"] == ["device", "device"]
+    assert found["changed"] == ["normal-nc", "device"]
+    assert found["reopened"] == ["normal-nc", "normal-nc"]
+    assert found["flags"] == [False, False, faults["knowsConsent"]]
+    assert found["log"][0] == (
+        f"{DRIVER}: stage2 changed: it applies when a device is opened next; 1 open now keep theirs"
+    )
+
+
+def test_guest_that_runs_keeps_its_mapping_when_the_parameter_changes(
+    faults: dict[str, Any],
+) -> None:
+    found = faults["runningGuest"]
+    before, after = found["entries"]
+
+    assert (found["run"], before["memattr"]) == ("ok", 0b0001)
+    assert after == before
+
+
+def test_module_in_use_cannot_be_unloaded(faults: dict[str, Any]) -> None:
+    assert faults["unloadInUse"] == {"answer": "EAGAIN", "stillThere": True}
+
+
+def test_thousand_cycles_leave_nothing_behind(faults: dict[str, Any]) -> None:
+    found = faults["cycles"]
+
+    # A leak costs an object per cycle; the kernel frees some of its mappings later than that.
+    assert found["cycles"] == 1000
+    assert [name for name, by in found["grown"].items() if by >= 1000] == []
+    assert (found["references"], found["active"], found["warnings"]) == (0, "none", [])
+
+
+def test_removal_of_a_mapped_device_waits_for_its_owner(faults: dict[str, Any]) -> None:
+    assert faults["removedWhileMapped"] == {
+        "waits": True,
+        "ended": True,
+        "gone": True,
+        "isBack": True,
+        "warnings": [],
+    }
+
+
+def test_value_that_is_none_keeps_the_module_out_and_the_device_without_a_driver(
+    faults: dict[str, Any],
+) -> None:
+    assert faults["badValue"] == {
+        "unloaded": "ok",
+        "answers": [
+            *("EINVAL", "without a driver") * 3,
+            *("ok", "bound"),
+        ],
+    }
