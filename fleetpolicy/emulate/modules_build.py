@@ -36,7 +36,7 @@ def build_modules(
         FleetPolicyError: The headers or the compiler cannot be had, or it does not compile.
     """
     toolchain = provide_toolchain(progress)
-    headers = _provide_headers(kernel, toolchain, progress)
+    headers = provide_headers(kernel, toolchain, progress)
     files = sorted(path for pattern in _SOURCES for path in source.glob(pattern))
     digest = hashlib.sha256(f"{toolchain.digest} {headers} {words}".encode())
     for path in files:
@@ -97,8 +97,17 @@ def compile_modules(
         )
 
 
-def _provide_headers(kernel: KernelPackages, toolchain: Toolchain, progress: Progress) -> Path:
-    """Return the folder to build modules in, its parts found where the cache has them."""
+def provide_headers(kernel: KernelPackages, toolchain: Toolchain, progress: Progress) -> Path:
+    """Return the folder to build modules in, its parts found where the cache has them.
+
+    Args:
+        kernel: The kernel that the modules are for.
+        toolchain: What runs the programs of the build.
+        progress: Told what is done.
+
+    Raises:
+        FleetPolicyError: The headers cannot be had.
+    """
     packages = _header_packages(kernel, progress)
     key = f"{kernel.release}_{digest_of(packages, toolchain.digest)}"
 

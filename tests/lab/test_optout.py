@@ -1,5 +1,8 @@
 """Hold the driver that withholds Normal-NC to what is said of it, on real kernels."""
 
+import os
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +12,13 @@ import pytest
 
 from fleetpolicy.emulate.cells import MODULES, NETWORK_CARD, SHARED_MEMORY, Cell, measure_cell
 from fleetpolicy.emulate.initramfs import Task
-from fleetpolicy.emulate.kernels import ERA_RELEASES, find_kernel, provide_kernel
-from fleetpolicy.emulate.modules_build import build_modules
+from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST, find_kernel, provide_kernel
+from fleetpolicy.emulate.modules_build import build_modules, provide_headers
 from fleetpolicy.emulate.qemu import find_emulator
+from fleetpolicy.emulate.toolchain import PREFIX, provide_toolchain
 from fleetpolicy.pipeline.data import playbooks_folder
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
+from tests.integration.consumers.programs import needs
 
 pytestmark = pytest.mark.lab
 
@@ -62,6 +67,38 @@ def test_module_is_built_without_a_warning(release: str) -> None:
     built = build_modules(KERNEL, find_kernel(release, say), say, words)
 
     assert [path.name for path in built] == [f"{DRIVER}.ko"]
+
+
+def test_dkms_builds_it_for_a_kernel(tmp_path: Path) -> None:
+    packages = find_kernel(NEWEST, say)
+    toolchain = provide_toolchain(say)
+    headers = provide_headers(packages, toolchain, say)
+    source = tmp_path / "src" / "optout-vfio-pci-0.1.0"
+    source.mkdir(parents=True)
+    for name in ("dkms.conf", "Kbuild", "Makefile", "optout_vfio_pci.c"):
+        shutil.copy(KERNEL / name, source)
+    environment = {
+        **os.environ,
+        "ARCH": "arm64",
+        "CROSS_COMPILE": PREFIX,
+        # Debian's headers bring pahole along; the unpacked ones are without it.
+        "MAKEFLAGS": "CONFIG_DEBUG_INFO_BTF_MODULES=",
+        "PATH": f"{toolchain.programs}:{os.environ['PATH']}",
+    }
+    words = f"build -m optout-vfio-pci -v 0.1.0 -k {packages.release} -a aarch64 --no-depmod"
+    trees = f"--dkmstree {tmp_path} --sourcetree {tmp_path}/src --kernelsourcedir {headers}"
+
+    done = subprocess.run(
+        [needs("dkms"), *words.split(), *trees.split()],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = tmp_path.glob("optout-vfio-pci/0.1.0/*/aarch64/module/optout_vfio_pci.ko")
+    assert f"vermagic={packages.release} ".encode() in built.read_bytes()
 
 
 CARD, MEMORY = "0000:01:00.0", "0000:02:00.0"
