@@ -3,7 +3,7 @@
 A case is a folder of tests/cases/ with a policy.yaml. The fleet is tests/fleet/: an inventory and
 recorded facts; a case's own facts/ replace those of the same host. What comes out is compared with
 findings.txt and, where there is no error, simulation.txt; and, for each host that hosts.txt names,
-rendered/HOST/ and plan.txt.
+rendered/HOST/ and plan.txt, with plan-findings.txt where the planning found something.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from fleetpolicy.report.simulation import write_simulation
 TESTS = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in (TESTS / "cases").iterdir() if path.is_dir())
 TODAY = date(2027, 1, 15)
-PATTERNS = ("gh-*", "n1-*:old-*", "nowhere-*", "old-01", "old-02", "x86-*")
+PATTERNS = ("gh-*", "n1-*:old-*", "n1-01", "nowhere-*", "old-01", "old-02", "x86-*")
 Golden = Callable[[Path, str], None]
 
 
@@ -86,8 +86,10 @@ def _text(findings: tuple[Diagnostic, ...], profile: Profile) -> str:
 
 
 def _compare_artifacts(case: Path, work: Work, golden: Golden) -> None:
-    plan, _ = plan_work(work)
+    plan, found = plan_work(work)
     golden(case / "plan.txt", write_plan(plan))
+    if found:
+        golden(case / "plan-findings.txt", _text(found, Profile.SAFETY))
     wanted = (case / "hosts.txt").read_text().split()
     for host in work.fleet.hosts:
         if host.name not in wanted:

@@ -44,6 +44,18 @@ def _dracut(tree: Tree, arguments: list[str]) -> int:
     return regenerate_all(tree, arguments)
 
 
+def _bootc(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.ostree import bootc  # noqa: PLC0415
+
+    return bootc(tree, arguments)
+
+
+def _rpm_ostree(tree: Tree, arguments: list[str]) -> int:
+    from fleetpolicy.lab.ostree import rpm_ostree  # noqa: PLC0415
+
+    return rpm_ostree(tree, arguments)
+
+
 def _reboot(tree: Tree, _: list[str]) -> int:
     from fleetpolicy.lab.booting import boot  # noqa: PLC0415
 
@@ -64,9 +76,11 @@ def _undefine(tree: Tree, arguments: list[str]) -> int:
 
 
 _PROGRAMS: dict[str, Callable[[Tree, list[str]], int]] = {
+    "bootc": _bootc,
     "dracut": _dracut,
     "mkinitramfs": _mkinitramfs,
     "reboot": _reboot,
+    "rpm-ostree": _rpm_ostree,
     "update-grub": _update_grub,
     "update-initramfs": _update_initramfs,
     "virsh-define": _define,

@@ -9,6 +9,7 @@ from fleetpolicy.lab.kernelbuild import Build, read_build
 from fleetpolicy.lab.loader import Choice, next_choice, no_boot
 from fleetpolicy.lab.modules import Parameter
 from fleetpolicy.lab.optout import DRIVER, lay_out_choice
+from fleetpolicy.lab.ostree import BOOTED, finalize
 from fleetpolicy.lab.sysfs import DEVICES, lay_out_nodes
 from fleetpolicy.lab.tree import Tree
 from fleetpolicy.lab.uses import lay_out_disk, lay_out_network
@@ -26,15 +27,20 @@ def boot(tree: Tree) -> None:
         FleetPolicyError: It does not come up; what it shows is as it was.
     """
     hardware = read_hardware(tree)
+    is_deployed = hardware.loader == "ostree"
+    if is_deployed:
+        finalize(tree)
     choice = next_choice(tree, hardware, starts=True)
     kernel = hardware.kernels.get(choice.release)
-    if kernel is None or not tree.exists(f"/boot/vmlinuz-{choice.release}"):
+    if kernel is None or not (is_deployed or tree.exists(f"/boot/vmlinuz-{choice.release}")):
         raise no_boot(tree, f"there is no kernel {choice.release or 'without a name'}")
     build = read_build(tree, choice.release)
     trace = simulate_boot(_config(tree, hardware, choice, build))
     _check_root(tree, hardware, trace)
     tree.remove("/run")
     tree.folder("/run/libvirt/qemu")
+    if is_deployed:
+        tree.write(BOOTED, "")
     _show_modules(tree, build, trace)
     _show_drivers(tree, hardware, build, trace)
     _show_uses(tree, hardware, trace)

@@ -109,9 +109,9 @@ def next_entry(tree: Tree, hardware: Hardware, *, starts: bool) -> Listed | None
     """
     if hardware.loader == "grub-bls":
         return _started_by_grub(tree, starts=starts)
-    keys = _entry(tree, _systemd_boot_default(tree))
+    keys = read_entry(tree, _systemd_boot_default(tree))
     image = f"initrd={keys['initrd']} ".replace("/", "\\") if "initrd" in keys else ""
-    return _listed(keys, image + keys.get("options", ""))
+    return listed(keys, image + keys.get("options", ""))
 
 
 def _identifier(hardware: Hardware, release: str) -> str:
@@ -129,16 +129,17 @@ def _started_by_grub(tree: Tree, *, starts: bool) -> Listed | None:
     once = variables.pop("next_entry", "")
     if once and starts:
         write_environment(tree, variables, GRUB_ENVIRONMENT)
-    keys = _entry(tree, once or variables.get("saved_entry", ""))
+    keys = read_entry(tree, once or variables.get("saved_entry", ""))
     known = dict(re.findall(r'^set (\w+)="([^"]*)"$', tree.text(GRUB_CONFIG) or "", re.MULTILINE))
     options = re.sub(
         r"\$(\w+)", lambda name: {**known, **variables}.get(name[1], ""), keys.get("options", "")
     )
     shown = " ".join(options.split())
-    return _listed(keys, f"BOOT_IMAGE=(hd0,gpt2){keys.get('linux', '')} {shown}")
+    return listed(keys, f"BOOT_IMAGE=(hd0,gpt2){keys.get('linux', '')} {shown}")
 
 
-def _entry(tree: Tree, identifier: str) -> dict[str, str]:
+def read_entry(tree: Tree, identifier: str) -> dict[str, str]:
+    """Return the keys of an entry and their values; none without such an entry."""
     lines = (tree.text(f"{ENTRIES}/{identifier}.conf") or "").splitlines()
     keys: dict[str, str] = {}
     for key, _, value in (line.partition(" ") for line in lines):
@@ -146,7 +147,8 @@ def _entry(tree: Tree, identifier: str) -> dict[str, str]:
     return keys
 
 
-def _listed(keys: dict[str, str], command_line: str) -> Listed | None:
+def listed(keys: dict[str, str], command_line: str) -> Listed | None:
+    """Return what an entry starts, None where that is no kernel."""
     if "linux" not in keys:
         return None
     initrd = f"/boot{keys['initrd']}" if "initrd" in keys else ""

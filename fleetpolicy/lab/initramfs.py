@@ -58,11 +58,18 @@ def _named(tree: Tree, arguments: list[str]) -> list[str]:
     return releases if name == "all" else [name] * bool(name)
 
 
-def make_image(tree: Tree, release: str, path: str = "") -> None:
-    """Write an image: copies of modprobe.d and of udev's rules, and the modules it carries."""
+def make_image(tree: Tree, release: str, path: str = "", source: Tree | None = None) -> None:
+    """Write an image: copies of modprobe.d and of udev's rules, and the modules it carries.
+
+    Args:
+        tree: The host, whose kernel it is for.
+        release: The kernel.
+        path: Where it is written; beside the kernel without one.
+        source: Whose configuration it is made of; the host's without one.
+    """
     build = read_build(tree, release)
     make = _with_dracut if tree.exists(DRACUT) else _with_initramfs_tools
-    image = make(tree, build)
+    image = make(source or tree, build)
     image |= {"format": _FORMAT, "release": release}
     text = json.dumps(image, indent=1, sort_keys=True)
     tree.write(path or f"/boot/initrd.img-{release}", text + "\n")

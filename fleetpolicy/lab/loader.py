@@ -15,6 +15,7 @@ from fleetpolicy.lab.grub import (
     write_environment,
 )
 from fleetpolicy.lab.hardware import Hardware
+from fleetpolicy.lab.ostree import choose_deployment, install_deployments, next_deployment
 from fleetpolicy.lab.rules import NO_BOOT
 from fleetpolicy.lab.system import root_uuid
 from fleetpolicy.lab.tree import Tree
@@ -59,6 +60,8 @@ def install_loader(tree: Tree, hardware: Hardware, release: str) -> None:
         update_grub(tree)
     elif hardware.loader in _BY_ENTRIES:
         install_entries(tree, hardware)
+    elif hardware.loader == "ostree":
+        install_deployments(tree, hardware)
     else:
         # Source: UAPI group, Boot Loader Specification, type 1 entries.
         words = " ".join(hardware.command_line)
@@ -76,6 +79,8 @@ def choose_kernel(tree: Tree, hardware: Hardware, release: str) -> None:
         save_default(tree, hardware, release)
     elif hardware.loader in _BY_ENTRIES:
         choose_entry(tree, hardware, release)
+    elif hardware.loader == "ostree":
+        choose_deployment(tree, release)
     else:
         tree.write(_DEFAULT, f"default {release}.conf\n")
 
@@ -91,8 +96,9 @@ def next_choice(tree: Tree, hardware: Hardware, *, starts: bool = False) -> Choi
     Raises:
         FleetPolicyError: Nothing in the boot loader's configuration boots.
     """
-    if hardware.loader in _BY_ENTRIES:
-        listed = next_entry(tree, hardware, starts=starts)
+    if hardware.loader in (*_BY_ENTRIES, "ostree"):
+        is_deployed = hardware.loader == "ostree"
+        listed = next_deployment(tree) if is_deployed else next_entry(tree, hardware, starts=starts)
         if listed is None:
             raise no_boot(tree, f"{ENTRIES} has no entry that the boot loader is to start")
         return Choice(listed.release, listed.initrd, listed.command_line)

@@ -131,6 +131,7 @@ def _programs(hardware: Hardware) -> dict[str, str]:
     back = _HEAD + _BACK.format(python=quote(sys.executable), package=quote(package))
     names = ["reboot"]
     names += ["update-grub"] if hardware.loader == "grub" else []
+    names += ["bootc", "rpm-ostree"] if hardware.loader == "ostree" else []
     if hardware.initramfs == "initramfs-tools":
         names += ["mkinitramfs", "update-initramfs"]
     names += ["dracut"] if hardware.initramfs == "dracut" else []

@@ -1,6 +1,6 @@
 """Hold what is rendered for a host."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ class ArtifactKind(StrEnum):
     MODULE_LOAD = "module load order"
     BINDING = "driver binding"
     INITRAMFS = "initramfs content"
+    IMAGE = "content of the host's image"
     DOMAIN = "libvirt domain"
 
     @property
@@ -60,3 +61,8 @@ class Rendering:
     def of(self, host: FleetHost) -> tuple[Artifact, ...]:
         """Return everything that one host is to have, the shared files first."""
         return (*self.shared[host.index], *self.domains.get(host.name, ()))
+
+
+def deployed(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
+    """Return what is put on a host: everything but what its image is to be built with."""
+    return tuple(item for item in artifacts if item.kind is not ArtifactKind.IMAGE)

@@ -5,6 +5,7 @@ Source:
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -29,8 +30,20 @@ DROP_IN = "/etc/default/grub.d/99-fleetpolicy.cfg"
 """Read by grub-mkconfig of Debian and Ubuntu; adds our words to everybody else's."""
 WORD_LIST = "/etc/kernel/fleetpolicy.cmdline"
 """Ours alone: the words that the agent keeps in files that it shares with others."""
+IMAGE_WORDS = "/usr/lib/bootc/kargs.d/90-fleetpolicy.toml"
+"""Read by bootc from a new image; what it has more or less than the booted one changes the line.
+
+Source: bootc, docs/src/building/kernel-arguments.md.
+"""
+IMAGE_BASED = "ostree"
+"""The loader of hosts whose entries are written with each deployment of an image."""
 FILE_BY_LOADER: Mapping[str, str] = MappingProxyType(
-    {"grub": DROP_IN, "grub-bls": WORD_LIST, "systemd-boot": WORD_LIST}
+    {
+        "grub": DROP_IN,
+        "grub-bls": WORD_LIST,
+        IMAGE_BASED: IMAGE_WORDS,
+        "systemd-boot": WORD_LIST,
+    }
 )
 _ADDED = re.compile(r'^GRUB_CMDLINE_LINUX="\$GRUB_CMDLINE_LINUX (.*)"$', re.MULTILINE)
 
@@ -92,7 +105,8 @@ def asked_words(host_class: HostClass) -> tuple[str, ...]:
 
 def own_words(files: Mapping[str, FileState]) -> tuple[str, ...]:
     """Return the words that our files on a host hold, in order."""
-    texts = ((path, files[path].content or "") for path in (DROP_IN, WORD_LIST) if path in files)
+    ours = (DROP_IN, WORD_LIST, IMAGE_WORDS)
+    texts = ((path, files[path].content or "") for path in ours if path in files)
     return tuple(word for path, text in texts for word in words_in(path, text))
 
 
@@ -100,8 +114,19 @@ def words_in(path: str, text: str) -> tuple[str, ...]:
     """Return the words that one of our files holds, in order."""
     if path == DROP_IN:
         return tuple(" ".join(_ADDED.findall(text)).split())
+    if path == IMAGE_WORDS:
+        return _words_of_image(text)
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _words_of_image(text: str) -> tuple[str, ...]:
+    """Return the words of a TOML file; none where it is not as it was rendered."""
+    try:
+        words = tomllib.loads(text).get("kargs")
+    except tomllib.TOMLDecodeError:
+        return ()
+    return tuple(map(str, words)) if isinstance(words, list) else ()
 
 
 def replace_words(line: str, old: tuple[str, ...], new: tuple[str, ...]) -> str:

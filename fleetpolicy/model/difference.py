@@ -87,6 +87,8 @@ def owned_files(state: HostState) -> tuple[str, ...]:
 def compare(artifacts: tuple[Artifact, ...], state: HostState) -> tuple[Difference, ...]:
     """Return what has to change on a host, files before domains, each sorted by path.
 
+    What its image is to be built with stays as it is.
+
     Returns:
         Nothing about domains that are neither rendered nor in the manifest: they are foreign.
     """
@@ -98,6 +100,8 @@ def compare(artifacts: tuple[Artifact, ...], state: HostState) -> tuple[Differen
 def _compare_files(files: Mapping[str, Artifact], state: HostState) -> Iterator[Difference]:
     for path in sorted({*files, *owned_files(state)}):
         artifact, seen = files.get(path), state.files.get(path)
+        if artifact and artifact.kind is ArtifactKind.IMAGE:
+            continue
         if artifact is None:
             kind = OWN_FILES.get(path, ArtifactKind.INITRAMFS)
             digest, text = (seen.digest, seen.content) if seen else ("", None)

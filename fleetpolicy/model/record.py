@@ -59,10 +59,12 @@ class FirmwareFacts(Document):
 class BootFacts(Document):
     """How the host boots."""
 
-    loader: Literal["grub", "grub-bls", "systemd-boot"] | None = Field(
+    loader: Literal["grub", "grub-bls", "ostree", "systemd-boot"] | None = Field(
         description="Null: not recognised, so refused."
     )
-    initramfs: Literal["initramfs-tools", "dracut", "none"] | None
+    initramfs: Literal["initramfs-tools", "dracut", "image", "none"] | None = Field(
+        description="What makes it; image: whoever builds the image that the host boots."
+    )
 
 
 class LibvirtFacts(Document):

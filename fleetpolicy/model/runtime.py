@@ -1,10 +1,10 @@
 """Find what a running host lacks of what its class asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleetpolicy.diagnostics import Span
-from fleetpolicy.model.commandline import is_met, kernel_tokens, same_parameter
+from fleetpolicy.model.commandline import IMAGE_BASED, asking, is_met, kernel_tokens, same_parameter
 from fleetpolicy.model.fleet import Assignment, HostClass, ModuleSetting, Setting, VfioDriver
 from fleetpolicy.model.record import Binding, HostState
 from fleetpolicy.model.scalars import canonical_module
@@ -15,7 +15,7 @@ MODULE_PARAMETER = "module parameter"
 DRIVER = "driver"
 INITRAMFS = "initramfs"
 
-_COPIED = ("/etc/modprobe.d/fleetpolicy.conf", "/etc/udev/rules.d/70-fleetpolicy.rules")
+COPIED = ("/etc/modprobe.d/fleetpolicy.conf", "/etc/udev/rules.d/70-fleetpolicy.rules")
 _TRUTHS = {**dict.fromkeys(("1", "y", "Y"), "Y"), **dict.fromkeys(("0", "n", "N"), "N")}
 
 
@@ -112,28 +112,57 @@ def missing_in_image(host_class: HostClass, state: HostState) -> Iterator[Unmet]
     Returns:
         Copies of our files that are not those of the host, and VFIO drivers that are absent from
         an image with the native driver, or where that one is built in. Nothing where no image was
-        read.
+        read. An initramfs that came with the host's image need have copies for a native driver
+        alone: without one, the host's own files are read in time.
     """
     image = state.initramfs
     if image is None or not host_class.assignments:
         return
+    contested = list_contested(host_class, image.modules)
+    is_given = host_class.facts.boot.initramfs == "image"
     first = host_class.assignments[0].driver_origin
-    for path in _COPIED:
+    for path in () if is_given and not contested else COPIED:
         kept, copy = state.files.get(path), image.files.get(path)
         if kept and copy != kept.digest:
             seen = f"another in {image.path}" if copy else f"absent from {image.path}"
             yield Unmet(INITRAMFS, path, "as on the host", seen, first)
     rivals: dict[str, Assignment] = {}
-    for assignment in host_class.assignments:
-        module, device = assignment.driver.module, assignment.device
-        is_contested = device.native_built_in or device.native_driver in image.modules
-        if is_contested and host_class.facts.modules.get(module) != "builtin":
+    for assignment in contested:
+        module = assignment.driver.module
+        if host_class.facts.modules.get(module) != "builtin":
             rivals.setdefault(module, assignment)
     for module, assignment in sorted(rivals.items()):
         if module not in image.modules:
             wanted = f"there before {assignment.device.native_driver}"
             seen = f"absent from {image.path}"
             yield Unmet(INITRAMFS, module, wanted, seen, assignment.driver_origin)
+
+
+def list_contested(host_class: HostClass, modules: Collection[str]) -> tuple[Assignment, ...]:
+    """Return the assignments whose native driver could be first: it is built in, or in an image."""
+    return tuple(
+        item
+        for item in host_class.assignments
+        if item.device.native_built_in or item.device.native_driver in modules
+    )
+
+
+def lacks_words(host_class: HostClass, state: HostState) -> Iterator[Unmet]:
+    """Return what an image-based host's next boot lacks, as far as that is known, else this one.
+
+    Returns:
+        Nothing for other hosts, whose words are files of ours.
+    """
+    if host_class.facts.boot.loader != IMAGE_BASED:
+        return
+    following = state.next_command_line
+    tokens = kernel_tokens(state.command_line if following is None else following)
+    for item in asking(host_class):
+        if isinstance(item, Setting):
+            yield from _command_line(item, tokens)
+        elif item.token not in {token.text for token in tokens}:
+            subject = f"{item.module}.{item.parameter}"
+            yield Unmet(COMMAND_LINE, subject, item.token, "absent", item.origin)
 
 
 def lacks_next(host_class: HostClass, state: HostState) -> Iterator[Unmet]:

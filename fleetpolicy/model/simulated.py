@@ -105,7 +105,7 @@ class SimulatedHost(Document):
     cpu: SimulatedCpu
     firmware: SimulatedFirmware
     command_line: tuple[KernelToken, ...] = ("ro", "quiet")
-    loader: Literal["grub", "grub-bls", "systemd-boot", "unknown"] = "grub"
+    loader: Literal["grub", "grub-bls", "ostree", "systemd-boot", "unknown"] = "grub"
     initramfs: Literal["initramfs-tools", "dracut", "none"] = "initramfs-tools"
     libvirt: SimulatedLibvirt | None = None
     devices: tuple[SimulatedDevice, ...] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from fleetpolicy.diagnostics import Diagnostic, Severity
+from fleetpolicy.model.artifact import deployed
 from fleetpolicy.model.difference import Difference, compare
 from fleetpolicy.model.fleet import FleetHost
 from fleetpolicy.model.plan import FileAction, Planning
@@ -12,6 +13,7 @@ from fleetpolicy.model.record import HostRecord, ManifestMapping
 from fleetpolicy.model.runtime import INITRAMFS, Unmet, unmet
 from fleetpolicy.plan.foreign import find_foreign
 from fleetpolicy.plan.image import renew_image
+from fleetpolicy.plan.image_based import find_left_words, find_unready
 from fleetpolicy.plan.manifest import Substance, list_mappings, take_substance
 from fleetpolicy.plan.reboot import (
     boot_reasons,
@@ -86,13 +88,14 @@ class Planner:
         differences = compare(artifacts, record.state)
         lacking = unmet(self.planning.fleet.class_of(host), record.state)
         missing = tuple(item for item in lacking if item.what != INITRAMFS)
-        if len(missing) < len(lacking):
+        if len(missing) < len(lacking) and record.facts.boot.initramfs != "image":
             differences += renew_image(artifacts, record.state, differences)
         reasons = boot_reasons(differences)
         booted = has_booted_since(record)
         if missing and not reasons and not booted:
             reasons = pending_reasons(missing)
-        substance = take_substance(artifacts, self._mappings_of(host), record.facts.kernel.release)
+        release = record.facts.kernel.release
+        substance = take_substance(deployed(artifacts), self._mappings_of(host), release)
         needed = differences or not substance.is_recorded(record.state.manifest, host.name)
         outlook = Outlook(
             actions=tuple(_action(item) for item in differences),
@@ -118,7 +121,10 @@ class Planner:
         host_class = self.planning.fleet.class_of(host)
         findings = list(find_foreign(host_class, record, compared.differences))
         findings += find_next_kernel(host_class, record)
-        if compared.missing and has_booted_since(record) and not compared.outlook.reasons:
+        unready = list(find_unready(host_class, record, self.planning.rendering.of(host)))
+        findings += (*unready, *find_left_words(host_class, record))
+        settled = has_booted_since(record) and not compared.outlook.reasons
+        if compared.missing and settled and not unready:
             findings += find_not_converged(record, compared.missing)
         return tuple(findings)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from fleetpolicy.diagnostics import Diagnostic, Span, Subject
 from fleetpolicy.model.artifact import ArtifactKind
-from fleetpolicy.model.commandline import FILE_BY_LOADER
+from fleetpolicy.model.commandline import FILE_BY_LOADER, IMAGE_BASED
 from fleetpolicy.model.difference import Difference
 from fleetpolicy.model.fleet import HostClass
 from fleetpolicy.model.plan import Verb
@@ -22,6 +22,7 @@ _DONE = {Verb.CREATE: "is new", Verb.CHANGE: "changes", Verb.REMOVE: "goes"}
 _ENTRIES = {
     "grub": "/boot/grub/grub.cfg",
     "grub-bls": "/boot/loader/entries",
+    IMAGE_BASED: "/boot/loader/entries",
     "systemd-boot": "what bootctl list prints",
 }
 _LOOK_AT = {

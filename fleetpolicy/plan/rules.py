@@ -3,6 +3,7 @@
 from fleetpolicy.diagnostics import Rule, Severity
 
 _OURS = "docs/command-line.md"
+_KARGS = "bootc, docs/src/building/kernel-arguments.md; rpm-ostree(1), kargs"
 _PARAMETERS = "Linux, Documentation/admin-guide/kernel-parameters.rst"
 
 NOT_CONVERGED = Rule(
@@ -72,6 +73,41 @@ NEXT_KERNEL_LACKS_DRIVER = Rule(
     "/lib/modules/7.3.4 has no optout_vfio_pci.ko",
     accepted="/boot/grub/grub.cfg boots 7.3.4 next, and policy binds a device to optout_vfio_pci:\n"
     "/lib/modules/7.3.4/updates/dkms/optout_vfio_pci.ko",
+)
+IMAGE_LACKS_WORDS = Rule(
+    "FP507",
+    "image-lacks-words",
+    Severity.ERROR,
+    "The command line of an image-based host is written with each deployment, of what the image "
+    "and the machine add to it; a file below /etc does not reach it, and none below /usr is "
+    "written on a host.",
+    _KARGS,
+    rejected="/boot/loader/entries/ostree-2.conf: options ro quiet\n"
+    "Policy asks for iommu.strict=1.",
+    accepted="/boot/loader/entries/ostree-2.conf: options ro quiet iommu.strict=1\n"
+    "Policy asks for iommu.strict=1.",
+)
+IMAGE_INITRAMFS_UNREADY = Rule(
+    "FP508",
+    "image-initramfs-unready",
+    Severity.ERROR,
+    "The initramfs of an image-based host comes with its image and cannot be made anew: where "
+    "it has a native driver, it has to have the VFIO driver and our files too.",
+    "bootc, docs/src/initramfs.md",
+    rejected="lsinitrd prints nvme.ko, and no 70-fleetpolicy.rules.",
+    accepted="lsinitrd prints nvme.ko, vfio-pci.ko, fleetpolicy.conf and 70-fleetpolicy.rules.",
+)
+IMAGE_KEEPS_WORDS = Rule(
+    "FP509",
+    "image-keeps-words",
+    Severity.WARNING,
+    "Words that an image adds to the command line leave it with a new image alone.",
+    _KARGS,
+    waivable=True,
+    rejected="/usr/lib/bootc/kargs.d/90-fleetpolicy.toml on the host has iommu.strict=1.\n"
+    "Policy asks for it no more.",
+    accepted="/usr/lib/bootc/kargs.d/90-fleetpolicy.toml on the host has iommu.strict=1.\n"
+    "Policy asks for it.",
 )
 PLAN_UNREADABLE = Rule(
     "FP511",

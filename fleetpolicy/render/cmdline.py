@@ -4,7 +4,13 @@ import re
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.artifact import Artifact, ArtifactKind
-from fleetpolicy.model.commandline import DROP_IN, FILE_BY_LOADER, asked_words, asking
+from fleetpolicy.model.commandline import (
+    DROP_IN,
+    FILE_BY_LOADER,
+    IMAGE_WORDS,
+    asked_words,
+    asking,
+)
 from fleetpolicy.render.rules import BAD_WORD, UNKNOWN_LOADER
 from fleetpolicy.render.site import HEADER, Site
 
@@ -12,12 +18,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:=+/@%*!\[\]-]+\Z")
 
 
 def render_cmdline(site: Site) -> tuple[Artifact | None, tuple[Diagnostic, ...]]:
-    """Return a drop-in for GRUB or a list for the agent, None where no word is asked for.
+    """Return a drop-in for GRUB, a list for the agent or a part of the host's image.
+
+    None where no word is asked for.
 
     Source:
         GNU GRUB manual, simple configuration; Debian's grub-mkconfig reads /etc/default/grub.d.
         UAPI Group, Boot Loader Specification: entries have no drop-ins, so the agent keeps the
-        listed words in them.
+        listed words in them. bootc, docs/src/building/kernel-arguments.md: /usr/lib/bootc/kargs.d
+        of an image, whose architectures are named as Rust names them.
     """
     words = asked_words(site.host_class)
     if not words:
@@ -29,8 +38,11 @@ def render_cmdline(site: Site) -> tuple[Artifact | None, tuple[Diagnostic, ...]]
     bad = tuple(_refuse_word(site, word, origins[word]) for word in words if _is_bad(word))
     if bad:
         return None, bad
-    text = HEADER + (_drop_in(words) if path == DROP_IN else _word_list(words))
     sources = tuple(sorted(set(origins.values())))
+    if path == IMAGE_WORDS:
+        text = HEADER + _kargs(words, site.host_class.facts.arch)
+        return Artifact(path, ArtifactKind.IMAGE, text, 0o644, sources), ()
+    text = HEADER + (_drop_in(words) if path == DROP_IN else _word_list(words))
     return Artifact(path, ArtifactKind.COMMAND_LINE, text, 0o644, sources), ()
 
 
@@ -42,6 +54,11 @@ def _word_list(words: tuple[str, ...]) -> str:
     return "".join(f"{word}\n" for word in words)
 
 
+def _kargs(words: tuple[str, ...], arch: str) -> str:
+    listed = "".join(f'    "{word}",\n' for word in words)
+    return f'kargs = [\n{listed}]\nmatch-architectures = ["{arch}"]\n'
+
+
 def _is_bad(word: str) -> bool:
     return _PLAIN.match(word) is None
 
@@ -51,7 +68,7 @@ def _refuse_loader(site: Site, span: Span) -> Diagnostic:
         UNKNOWN_LOADER,
         span,
         why="the host did not show a boot loader that is known here (GRUB, GRUB with boot loader "
-        "entries, systemd-boot)",
+        "entries, ostree, systemd-boot)",
         fix="boot the host by one of them, with their usual files, and collect the facts again; or "
         "leave spec.kernel.parameters empty",
     )

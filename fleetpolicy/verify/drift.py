@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from fleetpolicy.diagnostics import Diagnostic, Span
-from fleetpolicy.model.artifact import Artifact, ArtifactKind, Rendering
+from fleetpolicy.model.artifact import Artifact, ArtifactKind, Rendering, deployed
 from fleetpolicy.model.difference import digest_of, lost, words_passed_over
 from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.record import FileState, HostRecord, Manifest, ManifestMapping
@@ -16,7 +16,7 @@ from fleetpolicy.verify.rules import (
     NEVER_DEPLOYED,
     RUNNING_STATE_DRIFTED,
 )
-from fleetpolicy.verify.running import judge_next_kernel
+from fleetpolicy.verify.running import IMAGE_FIX, find_next_words, judge_next_kernel
 from fleetpolicy.verify.subject import place_of, show_difference, subject_of
 
 _APPLY = "bring it back: fleetpolicy apply; or write the change into the policy"
@@ -34,7 +34,7 @@ def find_drift(
         record = records.get(host.name)
         if record is None:
             continue
-        artifacts = {item.name or item.path: item for item in rendering.of(host)}
+        artifacts = {item.name or item.path: item for item in deployed(rendering.of(host))}
         manifest = record.state.manifest
         if manifest:
             findings += _find_files(manifest, artifacts, record)
@@ -44,6 +44,7 @@ def find_drift(
                 findings += judge_next_kernel(fleet.class_of(host), record)
         elif artifacts:
             findings.append(_never_deployed(artifacts, record))
+        findings += find_next_words(CONTENT_DRIFTED, fleet.class_of(host), record)
     findings += _find_left_out(fleet, records)
     return tuple(sorted(findings, key=lambda item: item.order))
 
@@ -183,6 +184,8 @@ def _find_running(host_class: HostClass, record: HostRecord) -> Iterator[Diagnos
     booted = manifest is not None and manifest.boot_id != record.identity.boot_id
     for item in unmet(host_class, record.state):
         why, fix = _say_running(item, booted=booted)
+        if item.what == INITRAMFS and record.facts.boot.initramfs == "image":
+            fix = IMAGE_FIX
         device = item.subject if item.what == DRIVER else ""
         yield RUNNING_STATE_DRIFTED.at(
             item.origin, why=why, fix=fix, subject=subject_of(record, device)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from urllib.parse import quote
 
-from fleetpolicy.model.artifact import ArtifactKind, Rendering
+from fleetpolicy.model.artifact import ArtifactKind, Rendering, deployed
 from fleetpolicy.model.difference import digest_of
 from fleetpolicy.model.fleet import Fleet
 from fleetpolicy.model.inventory import Inventory
@@ -71,7 +71,7 @@ def expect_hosts(
             lab=inventory.hosts[host.name].lab,
             files=tuple(
                 ExpectedFile(path=item.path, digest=digest_of(item.content), mode=item.mode)
-                for item in rendering.of(host)
+                for item in deployed(rendering.of(host))
                 if item.kind is not ArtifactKind.DOMAIN
             ),
             tokens=tuple(setting.token for setting in host_class.settings),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from fleetpolicy.model.artifact import Rendering
+from fleetpolicy.model.artifact import Rendering, deployed
 from fleetpolicy.model.difference import compare
 from fleetpolicy.model.fleet import Fleet, FleetHost
 from fleetpolicy.model.plan import Check, Verification
@@ -14,7 +14,13 @@ from fleetpolicy.verify.content import judge_domains, judge_files, judge_manifes
 from fleetpolicy.verify.drift import find_host_meaning_changes
 from fleetpolicy.verify.leftout import find_left_out, list_left_out
 from fleetpolicy.verify.mappings import Known, judge_mappings
-from fleetpolicy.verify.running import judge_groups, judge_next_kernel, judge_running
+from fleetpolicy.verify.rules import COMMAND_LINE_UNMET
+from fleetpolicy.verify.running import (
+    find_next_words,
+    judge_groups,
+    judge_next_kernel,
+    judge_running,
+)
 
 
 def judge(
@@ -65,13 +71,16 @@ class _Judge:
         missing = unmet(host_class, record.state)
         found = {
             "files-in-place": judge_files(differences, record),
-            "command-line": judge_running(COMMAND_LINE, missing, record),
+            "command-line": (
+                *judge_running(COMMAND_LINE, missing, record),
+                *find_next_words(COMMAND_LINE_UNMET, host_class, record),
+            ),
             "module-parameters": judge_running(MODULE_PARAMETER, missing, record),
             "driver-bound": judge_running(DRIVER, missing, record),
             "initramfs-current": judge_running(INITRAMFS, missing, record),
             "iommu-group-viable": judge_groups(host_class, record, self.vfio_drivers),
             "domains-as-rendered": judge_domains(differences, record),
-            "manifest-present": judge_manifest(artifacts, record),
+            "manifest-present": judge_manifest(deployed(artifacts), record),
             "next-kernel-ready": judge_next_kernel(host_class, record),
             "mapping-as-declared": judge_mappings(host_class, record, self.known),
             "mapping-meaning-kept": find_host_meaning_changes(

@@ -13,6 +13,7 @@ from fleetpolicy.model.runtime import (
     MODULE_PARAMETER,
     Unmet,
     lacks_next,
+    lacks_words,
 )
 from fleetpolicy.verify.rules import (
     COMMAND_LINE_UNMET,
@@ -26,6 +27,7 @@ from fleetpolicy.verify.subject import subject_of
 
 _BRIDGE = "0604"
 _HARMLESS = frozenset({"pci-stub"})
+IMAGE_FIX = "bring them into the host's image or machine, as fleetpolicy plan says"
 _RULES: Mapping[str, Rule] = MappingProxyType(
     {
         COMMAND_LINE: COMMAND_LINE_UNMET,
@@ -50,14 +52,27 @@ _FIXES: Mapping[str, str] = MappingProxyType(
 
 def judge_running(what: str, missing: Iterable[Unmet], record: HostRecord) -> Iterator[Diagnostic]:
     """Find what the running host lacks of one sort."""
+    is_given = record.facts.boot.initramfs == "image"
     for item in missing:
         if item.what == what:
             yield _RULES[what].at(
                 item.origin,
                 why=str(item),
-                fix=_FIXES[what],
+                fix=IMAGE_FIX if what == INITRAMFS and is_given else _FIXES[what],
                 subject=subject_of(record, item.subject if what == DRIVER else ""),
             )
+
+
+def find_next_words(rule: Rule, host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:
+    """Find words that an image-based host will boot without, as far as that is known."""
+    lacking = tuple(lacks_words(host_class, record.state))
+    if lacking and record.state.next_command_line is not None:
+        yield rule.at(
+            min(item.origin for item in lacking),
+            why=f"the entry that boots next lacks {' '.join(item.wanted for item in lacking)}",
+            fix=IMAGE_FIX,
+            subject=subject_of(record),
+        )
 
 
 def judge_next_kernel(host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:

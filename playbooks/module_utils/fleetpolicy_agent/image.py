@@ -32,18 +32,22 @@ class UnreadableError(Exception):
     """The image is damaged, or of a form that is not known here."""
 
 
-def image_state(host: Host, release: str, natives: set[str]) -> dict[str, object] | None:
-    """Return what concerns us in a kernel's image; None without an image, or when it is unreadable.
+def images_of(release: str) -> tuple[str, ...]:
+    """Return where a kernel's image can be."""
+    return (f"/boot/initrd.img-{release}", f"/boot/initramfs-{release}.img")
+
+
+def image_state(host: Host, paths: tuple[str, ...], natives: set[str]) -> dict[str, object] | None:
+    """Return what concerns us in an image; None without an image, or when it is unreadable.
 
     Args:
         host: Whose image.
-        release: The kernel.
+        paths: Where it can be.
         natives: Native drivers of the host's devices, whose presence matters too.
 
     Source:
         Documentation/driver-api/early-userspace/buffer-format.rst (Linux)
     """
-    paths = (f"/boot/initrd.img-{release}", f"/boot/initramfs-{release}.img")
     path = next((path for path in paths if host.exists(path)), None)
     if path is None:
         return None

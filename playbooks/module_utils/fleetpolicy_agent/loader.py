@@ -12,9 +12,11 @@ import shlex
 from ansible.module_utils.fleetpolicy_agent.bootloader import (
     BLSCFG,
     GRUB_BLS,
+    IMAGE_BASED,
     SYSTEMD_BOOT,
     grub_config,
     loader_of,
+    ostree_entries,
     systemd_boot_partition,
 )
 from ansible.module_utils.fleetpolicy_agent.entries import (
@@ -27,6 +29,7 @@ from ansible.module_utils.fleetpolicy_agent.entries import (
 )
 from ansible.module_utils.fleetpolicy_agent.host import Host
 
+STAGED = "/run/ostree/staged-deployment"
 # Ubuntu's configuration ends each line with this; it hands the console over and is often empty.
 HANDOFF = "$vt_handoff"
 
@@ -45,6 +48,8 @@ def next_command_line(host: Host) -> str | None:
     loader = loader_of(host)
     if loader == SYSTEMD_BOOT:
         return _of_systemd_boot(host)
+    if loader == IMAGE_BASED:
+        return _of_deployment(host)
     path = grub_config(host)
     config = host.text(path) if path else None
     if path is None or config is None:
@@ -70,6 +75,28 @@ def _of_systemd_boot(host: Host) -> str | None:
         return None
     images = [f"initrd={path}".replace("/", "\\") for path in entry.keys.get("initrd", [])]
     return " ".join([*images, entry.value("options")]).strip()
+
+
+def next_deployment(host: Host) -> BootEntry | None:
+    """Return the entry of the deployment that boots next, None where that is not known.
+
+    Source:
+        libostree, src/libostree/ostree-sysroot-deploy.c: a deployment that is staged gets its entry
+        while the host shuts down
+    """
+    if loader_of(host) != IMAGE_BASED or host.exists(STAGED):
+        return None
+    return ostree_entries(host)[0]
+
+
+def _of_deployment(host: Host) -> str | None:
+    """Return the command line of the deployment that boots next, as GRUB hands it over."""
+    entry = next_deployment(host)
+    if entry is None or "$" in entry.value("options"):
+        return None
+    device = re.search(r"BOOT_IMAGE=(\([^)]*\))", host.text("/proc/cmdline") or "")
+    image = f"BOOT_IMAGE={device.group(1)}{entry.value('linux')} " if device else ""
+    return image + " ".join(entry.value("options").split())
 
 
 def _of_blscfg(host: Host, config: str, environment: dict[str, str]) -> str | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import re
 
+from ansible.module_utils.fleetpolicy_agent.bootloader import is_image_based
 from ansible.module_utils.fleetpolicy_agent.host import AgentError, Host
-from ansible.module_utils.fleetpolicy_agent.image import MODPROBE, RULES, image_state
+from ansible.module_utils.fleetpolicy_agent.image import MODPROBE, RULES, image_state, images_of
 from ansible.module_utils.fleetpolicy_agent.kernel import (
     arch_of,
     cpu_facts,
     kernel_facts,
     release_of,
 )
+from ansible.module_utils.fleetpolicy_agent.loader import next_deployment
 from ansible.module_utils.fleetpolicy_agent.numa import numa_facts
 from ansible.module_utils.fleetpolicy_agent.pci import device_facts, serials
 from ansible.module_utils.fleetpolicy_agent.platform import (
@@ -46,15 +48,29 @@ def look(host: Host) -> dict[str, object]:
 def _initramfs(
     host: Host, facts: dict[str, object], state: dict[str, object]
 ) -> dict[str, object] | None:
-    """Return what the image of the next boot carries; it is not read where nothing is ours."""
-    if not any(host.exists(path) for path in (MODPROBE, RULES)):
+    """Return what the initramfs of the next boot carries.
+
+    It is not read where nothing is ours, unless it came with an image: then it cannot follow.
+    """
+    is_given = is_image_based(host)
+    if not is_given and not any(host.exists(path) for path in (MODPROBE, RULES)):
         return None
-    upcoming = re.match(r"BOOT_IMAGE=\S*/vmlinuz-(\S+)", str(state["nextCommandLine"]))
     devices = facts["devices"]
     natives = (
         {str(item["nativeDriver"]) for item in devices} if isinstance(devices, list) else set()
     )
-    return image_state(host, upcoming.group(1) if upcoming else release_of(host), natives)
+    if is_given:
+        return image_state(host, _deployed_images(host), natives)
+    upcoming = re.match(r"BOOT_IMAGE=\S*/vmlinuz-(\S+)", str(state["nextCommandLine"]))
+    release = upcoming.group(1) if upcoming else release_of(host)
+    return image_state(host, images_of(release), natives)
+
+
+def _deployed_images(host: Host) -> tuple[str, ...]:
+    """Return where the initramfs of the next deployment can be; nothing where it has several."""
+    entry = next_deployment(host)
+    images = entry.keys.get("initrd", []) if entry else []
+    return (f"/boot{images[0]}", images[0]) if len(images) == 1 else ()
 
 
 def _identity(host: Host) -> dict[str, object]:

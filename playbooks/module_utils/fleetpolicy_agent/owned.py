@@ -10,6 +10,7 @@ MANIFEST = "/var/lib/fleetpolicy/manifest.json"
 PENDING = "/var/lib/fleetpolicy/pending.json"
 DROP_IN = "/etc/default/grub.d/99-fleetpolicy.cfg"
 WORD_LIST = "/etc/kernel/fleetpolicy.cmdline"
+IMAGE_WORDS = "/usr/lib/bootc/kargs.d/90-fleetpolicy.toml"
 OWNED = (
     DROP_IN,
     WORD_LIST,

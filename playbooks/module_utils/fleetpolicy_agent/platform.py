@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from ansible.module_utils.fleetpolicy_agent.bootloader import loader_of
+from ansible.module_utils.fleetpolicy_agent.bootloader import is_image_based, loader_of
 from ansible.module_utils.fleetpolicy_agent.host import Host
 
 SWTPM = ("/usr/bin/swtpm", "/usr/local/bin/swtpm")
@@ -27,6 +27,8 @@ def boot_facts(host: Host, release: str) -> dict[str, object]:
 
 
 def _initramfs(host: Host, release: str) -> str | None:
+    if is_image_based(host):
+        return "image"
     if host.exists("/usr/sbin/mkinitramfs"):
         return "initramfs-tools"
     if host.exists("/usr/bin/dracut") or host.exists("/usr/sbin/dracut"):
@@ -60,10 +62,14 @@ def _version(pattern: str, text: str) -> int | None:
 
 
 class Modules:
-    """What depmod wrote about the running kernel's modules."""
+    """What depmod wrote about a kernel's modules.
 
-    def __init__(self, host: Host, release: str) -> None:
-        folder = f"/lib/modules/{release}"
+    Args:
+        tree: What stands before /lib where the kernel is not that of the running system.
+    """
+
+    def __init__(self, host: Host, release: str, tree: str = "") -> None:
+        folder = f"{tree}/lib/modules/{release}"
         self._host = host
         self._release = release
         self._built_in = host.text(f"{folder}/modules.builtin") or ""

@@ -16,6 +16,7 @@ from ansible.module_utils.fleetpolicy_agent.owned import (
     CONCERNS_US,
     FOREIGN_FILES,
     FOREIGN_FOLDERS,
+    IMAGE_WORDS,
     MANIFEST,
     MOST_CONTENT,
     OWNED,
@@ -56,7 +57,10 @@ def _next_kernel(host: Host, command_line: str | None) -> dict[str, object] | No
     if image is None or image.group(1) == release_of(host):
         return None
     release = image.group(1)
-    return {"modules": Modules(host, release).vfio_modules(), "release": release}
+    # Another deployment has its modules in a tree of its own.
+    tree = re.search(r"(?:^| )ostree=(/ostree/\S+)", command_line or "")
+    modules = Modules(host, release, f"{tree.group(1)}/usr" if tree else "")
+    return {"modules": modules.vfio_modules(), "release": release}
 
 
 def _module_parameters(host: Host) -> dict[str, dict[str, str]]:
@@ -75,9 +79,9 @@ def _module_parameters(host: Host) -> dict[str, dict[str, str]]:
 def _files(host: Host) -> dict[str, dict[str, object]]:
     """Return our own files, and foreign ones that speak of what we set."""
     paths = {f"{folder}/{name}" for folder in FOREIGN_FOLDERS for name in host.names(folder)}
-    always = {*OWNED, *FOREIGN_FILES}
+    always = {*OWNED, *FOREIGN_FILES, IMAGE_WORDS}
     found = {}
-    for path in sorted(paths.union(FOREIGN_FILES, OWNED)):
+    for path in sorted(paths | always):
         data = host.data(path)
         if data is not None and (path in always or CONCERNS_US.search(data)):
             found[path] = _file(host, path, data)

@@ -25,6 +25,7 @@ INITRAMFS: dict[object, tuple[str, ...]] = {
     "initramfs-tools": ("update-initramfs", "-u", "-k", "all"),
     "dracut": ("dracut", "-f", "--regenerate-all"),
     "none": (),
+    "image": (),
 }
 
 

@@ -87,10 +87,16 @@ def test_image_of_no_known_form_shows_nothing(tmp_path: Path, agent_module: Load
     (tmp_path / "boot/initrd.img-7.0").write_text("{}")
     host = agent_module("host").Host(str(tmp_path))
 
-    assert agent_module("image").image_state(host, "7.0", set()) is None
+    assert (
+        agent_module("image").image_state(host, agent_module("image").images_of("7.0"), set())
+        is None
+    )
 
 
 def test_image_that_is_not_there_shows_nothing(tmp_path: Path, agent_module: Load) -> None:
     host = agent_module("host").Host(str(tmp_path))
 
-    assert agent_module("image").image_state(host, "7.0", set()) is None
+    assert (
+        agent_module("image").image_state(host, agent_module("image").images_of("7.0"), set())
+        is None
+    )

@@ -206,7 +206,6 @@ def test_file_that_cannot_be_edited_safely_stops_before_anything_is_written(
 @pytest.mark.parametrize(
     ("path", "content"),
     [
-        ("run/ostree-booted", b""),
         ("boot/EFI/Linux/linux.efi", b"MZ"),
         (
             "sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",

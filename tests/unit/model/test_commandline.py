@@ -1,14 +1,17 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.commandline import (
+    IMAGE_WORDS,
     contradicting,
     is_met,
     kernel_tokens,
     own_words,
     replace_words,
     same_parameter,
+    words_in,
 )
 from fleetpolicy.model.fleet import Setting
 from fleetpolicy.model.record import FileState
@@ -91,3 +94,18 @@ def test_replaced_words_can_be_taken_back(
 
     assert replace_words(with_old, old, ()) == replace_words(line, (), ())
     assert replace_words(with_old, old, new) == replace_words(line, (), new)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kargs = ["a=1", "b"]\nmatch-architectures = ["aarch64"]\n', ("a=1", "b")),
+        ("# Nothing yet.\n", ()),
+        ('kargs = "a=1"\n', ()),
+        ("kargs = [\n", ()),
+    ],
+)
+def test_words_of_an_image_are_those_that_its_toml_lists(text: str, words: tuple[str, ...]) -> None:
+    kept = FileState(digest="0" * 64, mode=0o644, content=text)
+
+    assert words_in(IMAGE_WORDS, text) == own_words({IMAGE_WORDS: kept}) == words

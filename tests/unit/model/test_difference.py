@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetpolicy.model.artifact import Artifact, ArtifactKind, deployed
 from fleetpolicy.model.difference import (
     carries_our_metadata,
     compare,
     digest_of,
     owned_files,
 )
-from fleetpolicy.model.record import HostState
+from fleetpolicy.model.record import FileState, HostState
 from fleetpolicy.plan import plan
 from tests.unit.plan.fleets import (
     DOMAIN_XML,
@@ -147,3 +148,13 @@ def test_compare_does_not_depend_on_order(order: list[object], there: set[str]) 
 
     assert shown(state, *order) == shown(state, *make_artifacts())
     assert len(shown(state, *order)) == 3 - len(there)
+
+
+def test_what_belongs_into_the_image_is_neither_written_nor_removed() -> None:
+    dracut = "/etc/dracut.conf.d/fleetpolicy.conf"
+    item = Artifact(dracut, ArtifactKind.IMAGE, "a\n", 0o644, ())
+    kept = {**file_state(item), "digest": digest_of("b\n"), "content": "b\n"}
+
+    assert compare((item,), make_state()) == ()
+    assert compare((item,), make_state(files={dracut: FileState.model_validate(kept)})) == ()
+    assert deployed((item, *make_artifacts())) == make_artifacts()

@@ -179,5 +179,22 @@ def test_missing_in_image_names_stale_and_absent_copies() -> None:
     ]
 
 
+def test_missing_in_image_that_came_with_the_hosts_own_needs_copies_for_a_native_driver_alone() -> (
+    None
+):
+    def lacks(*modules: str) -> list[str]:
+        facts = make_facts()
+        given = facts.boot.model_copy(update={"initramfs": "image"})
+        facts = facts.model_copy(update={"boot": given})
+        image = InitramfsImage(path="/boot/ostree/i.img", files={}, modules=modules)
+        state = make_state(files={RULES: ON_HOST}, initramfs=image)
+        host_class = make_class(facts, assignments=(make_assignment(facts),))
+        return [item.subject for item in missing_in_image(host_class, state)]
+
+    assert lacks() == []
+    assert lacks("vfio_pci") == []
+    assert lacks("nvme", "vfio_pci") == [RULES]
+
+
 def test_missing_in_image_that_was_not_read_is_nothing() -> None:
     assert list(missing_in_image(make_class(), make_state(initramfs=None))) == []
