@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
 from fleetpolicy.model.amounts import amount
+from fleetpolicy.model.measurement import Comparison
 from fleetpolicy.model.plan import Check, Verification
 from fleetpolicy.observe import measure
 from fleetpolicy.pipeline.data import playbooks_folder
@@ -38,6 +39,7 @@ def measure_hosts(request: Request, loaded: Loaded, looked: Looked, verified: Ve
     told, failed = measure(loaded.inventory, wanted, options)
     known = Known(loaded.policy)
     checks: list[Check] = []
+    measured: dict[str, tuple[Comparison, ...]] = {}
     for host in fleet.hosts:
         if host.name not in wanted:
             continue
@@ -50,8 +52,9 @@ def measure_hosts(request: Request, loaded: Loaded, looked: Looked, verified: Ve
                 findings = error.diagnostics
             else:
                 record = looked.records[host.name]
-                _, findings = judge_measurement(fleet.class_of(host), record, known, measurement)
+                judged = judge_measurement(fleet.class_of(host), record, known, measurement)
+                measured[host.name], findings = judged
         checks.append(Check(host.name, CHECK, findings))
     together = (*verified.verification.checks, *checks)
     ordered = sorted(together, key=lambda item: (item.host, item.name))
-    return replace(verified, verification=Verification(tuple(ordered)))
+    return replace(verified, verification=Verification(tuple(ordered)), measured=measured)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.model.plan import Check, Plan, Verification
@@ -12,18 +13,27 @@ from fleetpolicy.pipeline.silencing import Scene, find_idle, silence
 from fleetpolicy.pipeline.work import PLANNED, WORKED_OUT, Work, plan_work, scene_of, work_out
 from fleetpolicy.verify import find_drift, judge, run_checks
 
+if TYPE_CHECKING:  # seldom is anything measured
+    from fleetpolicy.model.measurement import Comparison
+
 _VERIFIED = ("FP70",)
 _DRIFTED = ("FP71",)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a look at the hosts told."""
+    """What a look at the hosts told.
+
+    Args:
+        measured: Host to what was measured there beside what is predicted; None where nothing was
+            to be measured.
+    """
 
     work: Work
     plan: Plan
     verification: Verification
     findings: tuple[Diagnostic, ...]
+    measured: "Mapping[str, tuple[Comparison, ...]] | None" = None
 
 
 def verify(loaded: Loaded, looked: Looked, *, checks: Path | None, run_tests: bool) -> Verified:

@@ -12,6 +12,7 @@ _HEADER = (
     *("AGREE", "SECONDS"),
 )
 _DETAILS = ("CPU", "DEVICE", "REGION", "DRIVER", "CASE", "MEASURED", "PREDICTED", "SEEN")
+_ON_HOSTS = ("HOST", *_DETAILS[1:])
 _SHOWN = {True: "yes", False: "no", None: "?"}
 _LOAD, _RAM = "load", "RAM"
 
@@ -57,6 +58,37 @@ def write_comparisons(cells: Iterable[MeasuredCell]) -> str:
     return "".join(
         f"\n{release}\n{write_table(_DETAILS, rows, '  ')}" for release, rows in by_kernel.items()
     )
+
+
+def write_measured(hosts: Mapping[str, Sequence[Comparison]], *, everything: bool) -> str:
+    """Return what was measured on hosts, a row for each region of a device.
+
+    Args:
+        hosts: Host to its comparisons.
+        everything: Whether to show every case, RAM included, and what was seen.
+    """
+    chosen = [
+        (host, item)
+        for host, found in hosts.items()
+        for item in found
+        if everything or (item.case == _LOAD and item.region != _RAM)
+    ]
+    header = _ON_HOSTS if everything else _ON_HOSTS[:-1]
+    rows = [
+        (
+            *(host, item.device, item.region, item.driver, item.case),
+            *(item.measured, item.predicted, item.detail),
+        )
+        for host, item in chosen
+    ]
+    return write_table(header, [row[: len(header)] for row in rows]) if rows else ""
+
+
+def measured_document(
+    hosts: Mapping[str, Sequence[Comparison]],
+) -> list[Mapping[str, object]]:
+    """Return what was measured on hosts as plain data."""
+    return [{"host": host, **_comparison(item)} for host, found in hosts.items() for item in found]
 
 
 def cells_document(cells: Iterable[MeasuredCell]) -> list[Mapping[str, object]]:

@@ -89,15 +89,29 @@ def text_of_verified(output: Output, verified: Verified, verdict: str) -> Callab
     return lambda palette: (
         output.findings_text(verified.findings, palette)
         + write_verification(verified.verification, output.profile, palette)
+        + _measured_text(output, verified)
         + ("" if verified.plan.is_empty else write_plan(verified.plan, palette))
         + f"{palette.paint(verdict, colour)}\n"
     )
 
 
+def _measured_text(output: Output, verified: Verified) -> str:
+    if verified.measured is None:
+        return ""
+    from fleetpolicy.report.measurement import write_measured  # noqa: PLC0415 seldom
+
+    return write_measured(verified.measured, everything=output.verbose)
+
+
 def document_of(verified: Verified, profile: Profile) -> dict[str, object]:
     """Return the checks and every finding as plain data."""
     checked = (item for check in verified.verification.checks for item in check.findings)
-    return {
+    document: dict[str, object] = {
         "checks": verification_document(verified.verification),
         "findings": findings_document((*verified.findings, *checked), profile),
     }
+    if verified.measured is not None:
+        from fleetpolicy.report.measurement import measured_document  # noqa: PLC0415 seldom
+
+        document["measured"] = measured_document(verified.measured)
+    return document

@@ -2,8 +2,10 @@ from fleetpolicy.model.measurement import Comparison
 from fleetpolicy.report.measurement import (
     MeasuredCell,
     cells_document,
+    measured_document,
     write_cells,
     write_comparisons,
+    write_measured,
 )
 
 ADDRESS = "0000:01:00.0"
@@ -73,4 +75,55 @@ def test_document_says_what_agrees() -> None:
             "agrees": False,
             "detail": "seen",
         },
+    ]
+
+
+MEASURED = {
+    "arm-01": (*DIFFERENT, compare("RAM", "load", "Normal", "Normal")),
+    "arm-02": (compare("bar0", "fetch", "ENOEXEC at fault", "ENOEXEC at fault"),),
+}
+
+
+def test_regions_of_hosts_are_listed_with_what_a_load_meets() -> None:
+    assert write_measured(MEASURED, everything=False) == (
+        "HOST    DEVICE        REGION  DRIVER    CASE  MEASURED      PREDICTED\n"
+        "arm-01  0000:01:00.0  bar0    vfio-pci  load  Normal-NC     Normal-NC\n"
+        "                      bar2    vfio-pci  load  Device-nGnRE  Normal-NC\n"
+    )
+
+
+def test_every_case_of_hosts_is_listed_where_more_is_asked_for() -> None:
+    lines = write_measured(MEASURED, everything=True).splitlines()
+
+    assert len(lines) == 5
+    assert lines[-1].split() == (
+        [
+            "arm-02",
+            "0000:01:00.0",
+            "bar0",
+            "vfio-pci",
+            "fetch",
+            "ENOEXEC",
+            "at",
+            "fault",
+            "ENOEXEC",
+            "at",
+            "fault",
+            "seen",
+        ]
+    )
+
+
+def test_nothing_measured_is_no_table() -> None:
+    assert write_measured({}, everything=True) == ""
+
+
+def test_document_of_hosts_has_every_case() -> None:
+    rows = measured_document(MEASURED)
+
+    assert [(row["host"], row["region"], row["agrees"]) for row in rows] == [
+        ("arm-01", "bar0", True),
+        ("arm-01", "bar2", False),
+        ("arm-01", "RAM", True),
+        ("arm-02", "bar0", True),
     ]
