@@ -1,0 +1,171 @@
+"""The global opt-out on a host with a real kernel, from the build farm to its end.
+
+Run by `make test-lab`; the tests build on each other. What was said, and how long it took, is in
+.cache/opt-out-story.txt afterwards.
+"""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleetpolicy.emulate.disk import ROOT_UUID
+from fleetpolicy.emulate.grub import entry_of
+from fleetpolicy.emulate.kernels import find_kernel
+from fleetpolicy.emulate.modules_build import build_modules
+from tests.lab.story import ROOT, Story
+
+CARD = "0000:01:00.0"
+HOSTS = """\
+all:
+  hosts:
+    arm-01:
+      fleetpolicy_machine:
+        kernels: ["6.12", newest]
+        cpu: max
+        memory: 2GiB
+        devices: [{model: e1000e}]
+"""
+POLICY = """\
+apiVersion: fleetpolicy/v1alpha1
+kind: FleetPolicy
+metadata: {name: lab}
+spec:
+  memoryMapping: {default: normal-nc, globalOptOut: true}
+---
+apiVersion: fleetpolicy/v1alpha1
+kind: DevicePolicy
+metadata: {name: network}
+spec:
+  match: {device: {address: "0000:01:00.0", id: "8086:10d3"}}
+---
+apiVersion: fleetpolicy/v1alpha1
+kind: PlatformProfile
+metadata: {name: qemu-virt}
+spec:
+  match: {vendor: QEMU}
+  containment: {attested: true, by: the lab}
+  source: QEMU's virt machine, where an error of a device's transaction reaches nobody
+"""
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Return a fleet of one emulated host, which is ended whatever happens."""
+    fleet = tmp_path_factory.mktemp("opt-out") / "lab"
+    (fleet / "policies").mkdir(parents=True)
+    (fleet / "hosts.yaml").write_text(HOSTS)
+    (fleet / "policies/fleet.yaml").write_text(POLICY)
+    made = Story(fleet, "opt-out-story")
+    made.begin()
+    try:
+        yield made
+    finally:
+        made.run("lab", "down")
+
+
+def say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def lay_out(folder: Path, release: str) -> None:
+    """Lay out the module for a kernel as a build farm would."""
+    packages = find_kernel(release, say)
+    (built,) = build_modules(ROOT / "kernel", packages, say)
+    place = folder / packages.release
+    place.mkdir(parents=True)
+    shutil.copy(built, place)
+
+
+def test_opt_out_without_the_module_is_refused(story: Story) -> None:
+    assert story.run("lab", "up").status == 0
+    assert story.run("facts", "collect").status == 0
+
+    said = story.run("validate")
+
+    assert said.status == 3
+    assert "error FP215 no-opt-out-mechanism" in said.out
+
+
+def test_module_of_the_build_farm_reaches_the_kernel_that_it_is_for(story: Story) -> None:
+    lay_out(story.fleet.parent / "built", "6.12")
+
+    said = story.run("modules", "install", "--from", "built")
+
+    assert said.status == 0, said.out + said.err
+    assert said.out == "  arm-01  changed, 1 changed\n"
+    assert story.run("facts", "collect").status == 0
+    facts = story.record("arm-01")["facts"]
+    assert facts["modules"]["optout_vfio_pci"] == "module"
+    assert facts["addedModules"] == {"optout_vfio_pci": False}
+    assert facts["kernel"]["signaturesEnforced"] is False
+
+
+def test_opt_out_is_applied_with_a_reboot_and_verified(story: Story) -> None:
+    said = story.run("apply", "--auto-approve")
+
+    assert said.status == 0, said.out + said.err
+    assert said.out.splitlines()[-1] == "verified"
+    assert "optout_vfio_pci.stage2=device" in story.on("arm-01", "cat /proc/cmdline").split()
+    link = story.on("arm-01", f"readlink /sys/bus/pci/devices/{CARD}/driver")
+    assert link.rstrip().endswith("/optout_vfio_pci")
+    choice = f"cat /sys/bus/pci/devices/{CARD}/stage2/configured"
+    assert story.on("arm-01", choice) == "device\n"
+    assert "Device-nGnRE" in story.run("simulate", "--live").out
+
+
+def test_kernel_really_installs_device(story: Story) -> None:
+    said = story.run("verify", "--measure", "--no-checks", "-v")
+
+    assert said.status == 0, said.out + said.err
+    assert "Device-nGnRE" in said.out
+    assert "Normal-NC" not in said.out
+
+
+def test_parameter_that_somebody_changed_is_found_before_a_guest_opens_the_device(
+    story: Story,
+) -> None:
+    parameter = "/sys/module/optout_vfio_pci/parameters/stage2"
+    story.on("arm-01", f"echo normal-nc > {parameter}")
+
+    said = story.run("verify", "--no-checks")
+
+    assert said.status == 4
+    assert f"why: {CARD} region bar0: wanted Device-nGnRE, got Normal-NC" in said.out
+    assert "why: module parameter: optout_vfio_pci.stage2 is normal-nc, wanted device" in said.out
+    story.on("arm-01", f"echo device > {parameter}")
+
+
+def test_kernel_that_has_no_module_is_found_before_it_boots(story: Story) -> None:
+    newest = find_kernel("newest", say).release
+    entry = shlex.quote(entry_of(newest, ROOT_UUID))
+    story.on("arm-01", f"/usr/sbin/grub-set-default {entry}")
+
+    said = story.run("drift", "--detailed-exitcode")
+
+    assert said.status == 2, said.out
+    assert "error FP716 next-kernel-lacks-driver" in said.out
+
+
+def test_end_of_the_opt_out_leaves_nothing_and_the_kernel_installs_normal_nc(
+    story: Story,
+) -> None:
+    lay_out(story.fleet.parent / "built", "newest")
+    assert story.run("modules", "install", "--from", "built").status == 0
+    assert story.run("drift", "--detailed-exitcode").status == 0
+    path = story.fleet / "policies/fleet.yaml"
+    path.write_text(POLICY.replace("globalOptOut: true", "globalOptOut: false"))
+
+    said = story.run("apply", "--auto-approve")
+
+    assert said.status == 0, said.out + said.err
+    assert "optout" not in story.on("arm-01", "cat /proc/cmdline")
+    assert story.on("arm-01", "uname -r").startswith("7.")
+    measured = story.run("verify", "--measure", "--no-checks", "-v")
+    assert measured.status == 0, measured.out + measured.err
+    assert "Normal-NC" in measured.out
