@@ -109,8 +109,7 @@ class Rule:
         return Diagnostic(span, self, escape_unprintable(why), escape_unprintable(fix), subject)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(Struct, frozen=True):
     """Who takes a finding upon himself, and until when.
 
     Args:

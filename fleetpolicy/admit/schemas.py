@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from fleetpolicy.admit.rules import NO_SCHEMAS
 from fleetpolicy.diagnostics import FleetPolicyError, Span
@@ -15,8 +16,7 @@ _SONAME = re.compile(r"libvirt\.so\.0\.(\d+)\.(\d+)")
 _RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaSet:
+class SchemaSet(Struct, frozen=True):
     """The schemas of one release.
 
     Args:

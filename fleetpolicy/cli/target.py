@@ -3,8 +3,9 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from fleetpolicy.cli.formats import FORMATS, formats_of
 from fleetpolicy.cli.pipes import mute_at_broken_pipe
@@ -14,8 +15,7 @@ from fleetpolicy.pipeline.rules import BAD_OUTPUT, OUTPUT_UNWRITTEN, OUTPUTS_COL
 _HERE = Span("command line")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A format and a file; None stands for standard output."""
 
     form: str = "text"

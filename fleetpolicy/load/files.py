@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.load.rules import TOO_BIG, UNREADABLE
@@ -12,8 +13,7 @@ from fleetpolicy.load.source import SIZE_LIMIT
 _ENDINGS = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
+class PolicyFile(Struct, frozen=True):
     """A file as it was read.
 
     Args:

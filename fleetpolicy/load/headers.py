@@ -1,6 +1,6 @@
 """Read what a document says of itself: version, kind and name."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic
 from fleetpolicy.load.document import SourceDocument
@@ -45,8 +45,7 @@ MODELS: dict[str, type[PolicyDocument]] = {
 KINDS: dict[type[object], str] = {model: kind for kind, model in MODELS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The kind and the name of a document; the name is empty where it is missing."""
 
     kind: str

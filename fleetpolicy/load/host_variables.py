@@ -1,11 +1,11 @@
 """Judge the host variables that concern us: labels, model, root and machine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from fleetpolicy.diagnostics import Rule, Span
@@ -27,8 +27,7 @@ _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with a value; hosts that share the value share the problem."""
 
     rule: Rule

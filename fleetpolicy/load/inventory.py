@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from os.path import isdir, normpath
 from pathlib import Path
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Rule, Severity, Span, Subject
 from fleetpolicy.load.host_rules import (
@@ -47,8 +48,7 @@ _FIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """An inventory's path, as named and absolute, and the folder that holds it."""
 
     named: Path

@@ -1,10 +1,10 @@
 """Explain where data from outside does not fit its model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
 
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from fleetpolicy.load.wording import describe_pattern
@@ -16,8 +16,7 @@ _TOLD = 1_000
 _QUOTE = "; quote it"
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(Struct, frozen=True):
     """A place in a document and what is wrong there.
 
     Args:

@@ -1,9 +1,10 @@
 """Find where a fleet keeps its inventory, policies, facts and checks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
 from fleetpolicy.load.rules import NO_FLEET
@@ -12,8 +13,7 @@ from fleetpolicy.load.settings import Settings
 _INVENTORIES = ("hosts.yaml", "hosts.yml", "hosts.ini", "hosts", "inventory")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where the files of a fleet are.
 
     Args:

@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from msgspec import Struct
+
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
 from fleetpolicy.load.document import SourceDocument
 from fleetpolicy.load.files import PolicyFile, read_files
@@ -34,8 +36,7 @@ M = TypeVar("M", bound=PolicyDocument)
 D = TypeVar("D", DriverProfile, DeviceProfile)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """A document that its model accepted."""
 
     header: Header

@@ -4,13 +4,13 @@ import gc
 import re
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
+from msgspec import Struct, field
 from pydantic import BaseModel, ValidationError
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span, Subject
@@ -52,8 +52,7 @@ class _Tail(msgspec.Struct, forbid_unknown_fields=True):
     state: msgspec.Raw
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """The bodies of one loading by their bytes: what comes again is not even digested."""
 
     facts: dict[bytes, tuple[HostFacts, bytes]] = field(default_factory=dict)

@@ -1,11 +1,11 @@
 """Load a repository's settings: a fleetpolicy.yaml, or a table of its pyproject.toml."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+from msgspec import Struct
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
@@ -56,8 +56,7 @@ class SettingsDocument(Document):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The places that a repository names; empty where it names none.
 
     Args:

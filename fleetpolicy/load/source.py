@@ -4,11 +4,11 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import yaml
+from msgspec import Struct
 from yaml.events import DocumentStartEvent, StreamEndEvent
 
 from fleetpolicy.diagnostics import Diagnostic, Rule, Span
@@ -41,8 +41,7 @@ _FIXES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file's documents, and what is wrong with its text."""
 
     documents: tuple[SourceDocument, ...]

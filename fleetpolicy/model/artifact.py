@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.fleet import FleetHost
 
@@ -45,8 +47,7 @@ class Artifact:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
+class Rendering(Struct, frozen=True):
     """What a fleet's hosts are to have.
 
     Args:

@@ -15,8 +15,7 @@ from fleetpolicy.simcore.attributes import CpuFeatures
 from fleetpolicy.simcore.kvm import KernelBehaviour, Vma
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A word of the kernel command line, and the line that asks for it.
 
     Args:
@@ -37,8 +36,7 @@ class Setting:
         return f"{self.name}={self.value}" if self.value else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleSetting:
+class ModuleSetting(Struct, frozen=True):
     """A module parameter, and the line that asks for it."""
 
     module: str
@@ -80,8 +78,7 @@ class VfioDriver:
     withheld_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True):
     """A region that the device's driver lets the VMM map."""
 
     index: int
@@ -111,8 +108,7 @@ class Assignment:
     regions: tuple[Region, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """Whether anyone attests that errors stay contained on this kind of machine."""
 
     profile: str
@@ -129,8 +125,7 @@ class OptOutMechanism(StrEnum):
     TRAPPED = "trapped"
 
 
-@dataclass(frozen=True, slots=True)
-class OptOut:
+class OptOut(Struct, frozen=True):
     """The global opt-out as one host carries it out.
 
     Args:
@@ -149,8 +144,7 @@ class OptOut:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class AssignedDevice:
+class AssignedDevice(Struct, frozen=True):
     """A device as a guest sees it.
 
     Args:
@@ -167,8 +161,7 @@ class AssignedDevice:
     smmu: VirtualSmmu | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedGuest:
+class ResolvedGuest(Struct, frozen=True):
     """A guest whose devices are assignments of its host.
 
     Args:

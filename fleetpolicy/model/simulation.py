@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from fleetpolicy.model.policy import MappingMode
 
 
-@dataclass(frozen=True, slots=True)
-class RegionMapping:
+class RegionMapping(Struct, frozen=True):
     """What a guest really gets for one region.
 
     Args:
@@ -22,8 +23,7 @@ class RegionMapping:
     reachable: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceMapping:
+class DeviceMapping(Struct, frozen=True):
     """The mappings of one device on one class of hosts."""
 
     device: str
@@ -35,8 +35,7 @@ class DeviceMapping:
     regions: tuple[RegionMapping, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(Struct, frozen=True):
     """The mappings of every class of hosts, in the order of the fleet's classes."""
 
     classes: tuple[tuple[DeviceMapping, ...], ...]

@@ -1,10 +1,9 @@
 """Hold the XML that an operator brings for a guest, as it was read."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A file with a domain's XML.
 
     Args:

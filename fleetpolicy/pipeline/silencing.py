@@ -1,7 +1,9 @@
 """Silence the findings that exceptions name, on their hosts, until they end."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Rule
 from fleetpolicy.model.amounts import amount
@@ -19,8 +21,7 @@ _OF_THE_MAPPING = frozenset({"FP301", "FP705"})
 """What the global opt-out decides; it comes before exceptions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """What exceptions are carried out on.
 
     Args:

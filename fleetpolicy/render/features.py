@@ -1,7 +1,8 @@
 """Know since when libvirt and QEMU understand what a domain may need."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.record import LibvirtFacts
@@ -9,8 +10,7 @@ from fleetpolicy.render.rules import MISSING_FEATURE, NO_LIBVIRT
 from fleetpolicy.render.site import Site
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """Something that a domain may need; versions as major * 1,000,000 + minor * 1,000 + micro."""
 
     name: str

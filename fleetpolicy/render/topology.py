@@ -1,7 +1,8 @@
 """Plan where in the guest's PCIe tree each device goes."""
 
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fleetpolicy.model.fleet import AssignedDevice, ResolvedGuest
 from fleetpolicy.model.guest import VirtualSmmu
@@ -12,8 +13,7 @@ BUSES = 256
 SLOTS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Expander:
+class Expander(Struct, frozen=True):
     """An expander bus below the root complex.
 
     Args:
@@ -29,8 +29,7 @@ class Expander:
     smmu: VirtualSmmu | None
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A root port with one device behind it.
 
     Args:
@@ -51,8 +50,7 @@ class Port:
     cells: int
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The highest numbers that a template has for itself.
 
     Args:
@@ -67,8 +65,7 @@ class Taken:
 NOTHING = Taken()
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(Struct, frozen=True):
     """A guest's expander buses and root ports, by index."""
 
     expanders: tuple[Expander, ...]

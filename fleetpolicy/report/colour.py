@@ -1,12 +1,11 @@
 """Colour text for a terminal, or leave it alone."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 _CODES = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(Struct, frozen=True):
     """Paint words; an inactive palette returns them as they are."""
 
     active: bool = False

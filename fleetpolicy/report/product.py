@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from fleetpolicy.diagnostics import Diagnostic, Profile, Rule, Severity, Waiver
 from fleetpolicy.report.colour import Palette
 
@@ -15,8 +17,7 @@ BAD_RESULTS = frozenset({"invalid", "failed", "stopped", "unreachable", "refused
 _TOLD_BY_FIELDS = frozenset({"findings", "drift", "silenced", "hosts", "checks"})
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows under a title, for formats that lay tables out."""
 
     title: str

@@ -1,8 +1,9 @@
 """Resolve a policy against an inventory and facts: what every host is to be, and why."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Severity, Span
 from fleetpolicy.model.amounts import amount
@@ -75,8 +76,7 @@ def _place(name: str, index: int, guests: Mapping[str, Span]) -> FleetHost:
     return FleetHost(name, index, tuple(guests), tuple(guests.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolved:
+class _Resolved(Struct, frozen=True):
     """A class of hosts, or None where it has an error."""
 
     host_class: HostClass | None

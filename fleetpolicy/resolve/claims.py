@@ -1,7 +1,8 @@
 """Decide which devices a host gives away, and which line of policy speaks for each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Span
 from fleetpolicy.model.guest import Guest, GuestDevice
@@ -20,8 +21,7 @@ from fleetpolicy.resolve.situation import Situation
 BRIDGE_CLASS = "0604"
 
 
-@dataclass(frozen=True, slots=True)
-class Taker:
+class Taker(Struct, frozen=True):
     """A guest's line that takes a device."""
 
     guest: Located[Guest]
@@ -43,8 +43,7 @@ class Taker:
         return self.guest.model.spec.devices[self.index]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A device and what claims it: a policy, a guest, or both.
 
     Args:

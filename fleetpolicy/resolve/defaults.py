@@ -1,7 +1,8 @@
 """Work out the defaults of hosts: the fleet's, and what overrides say of them in order."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Span
 from fleetpolicy.model.policy import FleetPolicy, MappingMode, OnUnsupported, Override
@@ -12,8 +13,7 @@ from fleetpolicy.simcore.boot.cmdline import canonical
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultParameter:
+class DefaultParameter(Struct, frozen=True):
     """A parameter of the kernel or of a module, and the path to its value."""
 
     name: str
@@ -21,8 +21,7 @@ class DefaultParameter:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultModule:
+class DefaultModule(Struct, frozen=True):
     """A module's parameters, and the path to the first mention of the module."""
 
     written: str
@@ -30,8 +29,7 @@ class DefaultModule:
     parameters: tuple[DefaultParameter, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What holds for hosts where no DevicePolicy says otherwise.
 
     Args:

@@ -1,6 +1,6 @@
 """Hold one guest on its host while it is judged."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Rule
 from fleetpolicy.model.fleet import ResolvedGuest, Setting
@@ -10,8 +10,7 @@ from fleetpolicy.model.record import HostFacts
 from fleetpolicy.resolve.situation import Situation
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A guest, its document and its host.
 
     Args:

@@ -1,7 +1,8 @@
 """Hold what one class of equal hosts is resolved from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fleetpolicy.diagnostics import Diagnostic, Rule, Span, Subject
 from fleetpolicy.model.guest import Guest
@@ -11,8 +12,7 @@ from fleetpolicy.model.record import HostFacts
 from fleetpolicy.resolve.defaults import Defaults
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """Everything that decides over a class; names are those of its first host.
 
     Args:

@@ -6,10 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 _KEPT_READINGS = 16
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -37,8 +38,7 @@ def find_reader() -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / "playbooks" / "inventory_reader"
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryCache:
+class InventoryCache(Struct, frozen=True):
     """The place of one reading in the user's cache."""
 
     path: Path
