@@ -69,14 +69,22 @@ def next_deployment(tree: Tree) -> Listed | None:
 
 
 def bootc(tree: Tree, arguments: list[str]) -> int:
-    """Stage the next image for bootc upgrade; return an exit status."""
+    """Stage the next image for bootc upgrade; return an exit status.
+
+    Source:
+        bootc, crates/lib/src/bootc_kargs.rs, get_kargs(): an image without the folder takes nothing
+        back, and what the booted one asks for is added once more
+    """
     if arguments != ["upgrade"]:
         sys.stderr.write("bootc: a simulated host knows upgrade alone\n")
         return 1
     booted = _read(tree)[0]
     old, new = (_kargs(tree, f"{root}{_KARGS}") for root in ("", IMAGE))
     kept = [word for word in booted.words if word in new or word not in old]
-    _stage(tree, booted, [*kept, *(word for word in new if word not in old)], is_upgrade=True)
+    added = [word for word in new if word not in old]
+    if not tree.exists(f"{IMAGE}{_KARGS}"):
+        kept, added = list(booted.words), old
+    _stage(tree, booted, [*kept, *added], is_upgrade=True)
     return 0
 
 

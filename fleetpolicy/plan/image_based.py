@@ -118,14 +118,18 @@ def _natives(assignments: list[Assignment] | tuple[Assignment, ...]) -> str:
 
 
 def find_left_words(host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:
-    """Find words of ours that an image still adds and that policy asks for no more."""
+    """Find words of ours that an image still adds and that policy asks for no more.
+
+    Source:
+        bootc, crates/lib/src/bootc_kargs.rs: an image without kargs.d takes no word back
+    """
     left = [word for word in _image_words(record.state) if word not in asked_words(host_class)]
     if left:
         yield IMAGE_KEEPS_WORDS.at(
             record.span,
             why=f"{IMAGE_WORDS} of the image has {' '.join(left)}, which policy does not ask for",
-            fix="build the image with what fleetpolicy render -o DIR writes now, or without the "
-            f"file where it writes none, and deploy it: bootc upgrade; {_AGAIN}",
+            fix="build the image with what fleetpolicy render -o DIR writes now, or with kargs = "
+            f"[] in that file where it writes none, and deploy it: bootc upgrade; {_AGAIN}",
             subject=_subject(record),
         )
 

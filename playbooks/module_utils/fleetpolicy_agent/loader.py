@@ -12,6 +12,7 @@ import shlex
 from ansible.module_utils.fleetpolicy_agent.bootloader import (
     BLSCFG,
     GRUB_BLS,
+    GRUB_CONFIGS,
     IMAGE_BASED,
     SYSTEMD_BOOT,
     grub_config,
@@ -24,6 +25,7 @@ from ansible.module_utils.fleetpolicy_agent.entries import (
 )
 from ansible.module_utils.fleetpolicy_agent.entries import (
     chosen_by_systemd_boot,
+    efi_variable,
     in_grubs_order,
     read_entries,
 )
@@ -86,7 +88,26 @@ def next_deployment(host: Host) -> BootEntry | None:
     """
     if loader_of(host) != IMAGE_BASED or host.exists(STAGED):
         return None
-    return ostree_entries(host)[0]
+    entries = ostree_entries(host)
+    return None if _is_told_of_another(host, entries) else entries[0]
+
+
+def _is_told_of_another(host: Host, entries: list[BootEntry]) -> bool:
+    """Return whether a boot loader was told to start another entry than the first.
+
+    Source:
+        GRUB as Fedora packages it, next_entry and saved_entry; systemd-boot(7)
+    """
+    told = [
+        _listed(entries, name)
+        for config in GRUB_CONFIGS
+        for key, name in _environment(host, config).items()
+        if key in {"next_entry", "saved_entry"} and name
+    ]
+    if (efi_variable(host, "LoaderInfo") or "").startswith("systemd-boot"):
+        chosen = chosen_by_systemd_boot(host, "/boot")
+        return chosen is None or chosen.path != entries[0].path
+    return any(entry in entries[1:] for entry in told)
 
 
 def _of_deployment(host: Host) -> str | None:

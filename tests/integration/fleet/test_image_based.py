@@ -110,7 +110,7 @@ def test_image_that_is_built_with_what_is_rendered_is_green_and_one_without_is_d
     assert run("drift", "--detailed-exitcode")[0] == 0
 
     # The next image has the files, and somebody forgot the words.
-    (tree / FILES[-1]).unlink()
+    (tree / FILES[-1]).write_text("kargs = []\n")
     build_image(host, tree)
     status, text = run("drift", "--detailed-exitcode")
     assert status == 2

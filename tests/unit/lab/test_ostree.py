@@ -129,6 +129,40 @@ def test_deployment_that_is_staged_leaves_the_next_boot_unknown(
     assert "iommu.strict" not in entries(host)["ostree-1.conf"]
 
 
+@pytest.mark.parametrize(
+    ("line", "is_known"),
+    [
+        ("next_entry=ostree-1", False),
+        ("saved_entry=1", False),
+        ("saved_entry=ostree-2", True),
+        ("saved_entry=0123-6.1", True),
+        ("next_entry=", True),
+    ],
+)
+def test_entry_that_grub_was_told_to_start_leaves_the_next_boot_unknown_unless_it_is_the_first(
+    make: Make, look: Look, line: str, *, is_known: bool
+) -> None:
+    host = make(**OSTREE)
+    put(host, "/boot/grub2/grubenv", f"# GRUB Environment Block\n{line}\n")
+
+    assert (look(host).state.next_command_line is not None) == is_known
+
+
+@pytest.mark.parametrize(("default", "is_known"), [("ostree-1.conf", False), ("ostree-2*", True)])
+def test_entry_that_systemd_boot_starts_has_to_be_the_first(
+    make: Make, look: Look, default: str, *, is_known: bool
+) -> None:
+    host = make(**OSTREE)
+    variable = Path(host.root) / "sys/firmware/efi/efivars"
+    variable.mkdir(parents=True)
+    (variable / "LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f").write_bytes(
+        b"\6\0\0\0" + "systemd-boot 255\0".encode("utf-16-le")
+    )
+    put(host, "/boot/loader/loader.conf", f"default {default}\n")
+
+    assert (look(host).state.next_command_line is not None) == is_known
+
+
 def test_word_that_is_there_is_passed_over_and_appended_when_it_is_asked_for(
     make: Make, run: Run
 ) -> None:
@@ -158,6 +192,21 @@ def test_difference_between_images_is_applied_and_words_of_the_machine_stay(
     run(host, "bootc", "upgrade")
     boot(host)
     assert " ro quiet own=1 hugepages=16 ostree=" in shown(host)
+
+
+def test_image_without_a_folder_of_words_takes_none_back(make: Make, run: Run) -> None:
+    host = make(**OSTREE)
+    put_into_image(host, "iommu.strict=1")
+    run(host, "bootc", "upgrade")
+    boot(host)
+    (Path(host.root) / f"sysroot/image{IMAGE_WORDS}").unlink()
+    (Path(host.root) / f"sysroot/image{IMAGE_WORDS}").parent.rmdir()
+
+    run(host, "bootc", "upgrade")
+    boot(host)
+
+    assert " ro quiet iommu.strict=1 iommu.strict=1 ostree=" in shown(host)
+    assert not (Path(host.root) / IMAGE_WORDS.lstrip("/")).exists()
 
 
 def test_initramfs_of_an_image_carries_what_the_image_was_built_with_alone(

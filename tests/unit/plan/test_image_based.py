@@ -217,8 +217,8 @@ def test_plan_names_words_that_the_image_keeps_and_goes_on() -> None:
     assert findings == [
         (
             f"facts/a.json FP509 {IMAGE_WORDS} of the image has quiet nosmt, which policy does not "
-            "ask for | build the image with what fleetpolicy render -o DIR writes now, or without "
-            f"the file where it writes none, and deploy it: bootc upgrade; {AGAIN}"
+            "ask for | build the image with what fleetpolicy render -o DIR writes now, or with "
+            f"kargs = [] in that file where it writes none, and deploy it: bootc upgrade; {AGAIN}"
         )
     ]
 
