@@ -56,7 +56,7 @@ IPv6AcceptRA=no
 # Where the machine that emulates is busy, a second here is long.
 _PATIENCE = "[Manager]\nDefaultTimeoutStartSec=900s\nDefaultDeviceTimeoutSec=900s\n"
 _UDEV_PATIENCE = "event_timeout=900\n"
-_INITRAMFS = "MODULES=dep\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n"
+_INITRAMFS = "COMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n"
 
 
 def first_nodes() -> Nodes:

@@ -31,7 +31,7 @@ _COPIES = {
     "usr/share/base-files/dot.bashrc": "root/.bashrc",
 }
 _KEPT = (*MASTERS, *_COPIES, SYSUSERS, _BUSYBOX, grub.EFI_PROGRAM)
-_FORMAT = "2"
+_FORMAT = "3"
 """Changes when equal packages are to give another disk."""
 _DISK_MIB = 6144
 _ROOM = 3 << 30

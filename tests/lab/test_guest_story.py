@@ -73,6 +73,15 @@ def test_guest_is_defined_with_its_device_and_read_back(story: Story) -> None:
     assert address in domain
 
 
+def test_driver_that_the_initramfs_has_does_not_take_the_device(story: Story) -> None:
+    files = story.on("virt-01", "lsinitramfs /boot/initrd.img-$(uname -r)")
+    link = story.on("virt-01", "readlink /sys/bus/pci/devices/0000:01:00.0/driver")
+
+    assert "/kernel/drivers/nvme/host/nvme.ko" in files
+    assert "/rules.d/70-fleetpolicy.rules\n" in files
+    assert link.rstrip().endswith("/vfio-pci")
+
+
 def test_second_apply_changes_nothing(story: Story) -> None:
     said = story.run("apply", "--auto-approve", "--no-checks")
 
