@@ -19,6 +19,7 @@ MAX_CPU = "max,pauth-impdef=on,sve=off,sme=off"
 _NICE = ("nice", "-n", "5")
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
+_GONE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,14 @@ def start(emulator: Emulator, machine: Machine, folder: Path) -> int:
     command = ["setsid", "--fork", *_NICE, *emulator.command, *arguments(machine)]
     with _launch(command, folder) as process:
         process.wait()
-    deadline = time.monotonic() + _START_SECONDS
-    while (pid := find(folder)) is not None and time.monotonic() < deadline:
-        if _is_up(folder):
-            return pid
+    began = seen = time.monotonic()
+    # A process that is being replaced by exec() shows no words for a moment.
+    while (now := time.monotonic()) - seen < _GONE_SECONDS and now - began < _START_SECONDS:
+        pid = find(folder)
+        if pid is not None:
+            seen = now
+            if _is_up(folder):
+                return pid
         time.sleep(0.05)
     stop(folder)
     raise _not_started(folder)
