@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,3 +72,18 @@ class Story:
         """Return the recorded facts of a host."""
         found: dict[str, Any] = json.loads((self.fleet / "facts" / f"{host}.json").read_text())
         return found
+
+
+@contextmanager
+def emulated(folder: Path, name: str, hosts: str, policy: str) -> Iterator[Story]:
+    """Yield a fleet that is laid out below a folder; its hosts are ended whatever happens."""
+    fleet = folder / "lab"
+    (fleet / "policies").mkdir(parents=True)
+    (fleet / "hosts.yaml").write_text(hosts)
+    (fleet / "policies/fleet.yaml").write_text(policy)
+    made = Story(fleet, name)
+    made.begin()
+    try:
+        yield made
+    finally:
+        made.run("lab", "down")

@@ -12,7 +12,7 @@ import pytest
 
 from fleetpolicy.emulate.kernels import find_kernel
 from fleetpolicy.emulate.modules_build import build_modules
-from tests.lab.story import ROOT, Story
+from tests.lab.story import ROOT, Story, emulated
 
 PHYSICAL, FIRST, SECOND = "0000:01:00.0", "0000:01:10.0", "0000:01:10.2"
 HOSTS = """\
@@ -66,16 +66,9 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Return a fleet of one emulated host, which is ended whatever happens."""
-    fleet = tmp_path_factory.mktemp("devices") / "lab"
-    (fleet / "policies").mkdir(parents=True)
-    (fleet / "hosts.yaml").write_text(HOSTS)
-    (fleet / "policies/fleet.yaml").write_text(FLEET)
-    made = Story(fleet, "devices-story")
-    made.begin()
-    try:
+    folder = tmp_path_factory.mktemp("devices-story")
+    with emulated(folder, "devices-story", HOSTS, FLEET) as made:
         yield made
-    finally:
-        made.run("lab", "down")
 
 
 def say(line: str) -> None:

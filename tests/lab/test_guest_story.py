@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.story import Story
+from tests.lab.story import Story, emulated
 
 HOSTS = """\
 all:
@@ -45,16 +45,9 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    fleet = tmp_path_factory.mktemp("guest") / "virt"
-    (fleet / "policies").mkdir(parents=True)
-    (fleet / "hosts.yaml").write_text(HOSTS)
-    (fleet / "policies" / "policy.yaml").write_text(POLICY)
-    made = Story(fleet, "lab-guest-story")
-    made.begin()
-    try:
+    folder = tmp_path_factory.mktemp("guest")
+    with emulated(folder, "lab-guest-story", HOSTS, POLICY) as made:
         yield made
-    finally:
-        made.run("lab", "down")
 
 
 def test_guest_is_defined_with_its_device_and_read_back(story: Story) -> None:

@@ -16,7 +16,7 @@ from fleetpolicy.emulate.disk import ROOT_UUID
 from fleetpolicy.emulate.grub import entry_of
 from fleetpolicy.emulate.kernels import find_kernel
 from fleetpolicy.emulate.modules_build import build_modules
-from tests.lab.story import ROOT, Story
+from tests.lab.story import ROOT, Story, emulated
 
 CARD = "0000:01:00.0"
 HOSTS = """\
@@ -57,16 +57,9 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Return a fleet of one emulated host, which is ended whatever happens."""
-    fleet = tmp_path_factory.mktemp("opt-out") / "lab"
-    (fleet / "policies").mkdir(parents=True)
-    (fleet / "hosts.yaml").write_text(HOSTS)
-    (fleet / "policies/fleet.yaml").write_text(POLICY)
-    made = Story(fleet, "opt-out-story")
-    made.begin()
-    try:
+    folder = tmp_path_factory.mktemp("opt-out-story")
+    with emulated(folder, "opt-out-story", HOSTS, POLICY) as made:
         yield made
-    finally:
-        made.run("lab", "down")
 
 
 def say(line: str) -> None:
