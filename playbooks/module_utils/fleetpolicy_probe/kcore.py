@@ -29,7 +29,8 @@ class KernelMemory:
             PROGRAM_HEADER.unpack(os.pread(self._file, size, table + size * number))
             for number in range(count)
         ]
-        self._segments = [entry for entry in entries if entry[0] == PT_LOAD]
+        loaded = (entry for entry in entries if entry[0] == PT_LOAD)
+        self._segments = sorted(loaded, key=lambda entry: entry[3])
 
     def at_virtual(self, address: int) -> int | None:
         """Return the 64-bit word at a kernel address, None where nothing is mapped."""
@@ -39,7 +40,16 @@ class KernelMemory:
         return None
 
     def at_physical(self, address: int) -> int | None:
-        """Return the 64-bit word at a physical address of RAM, None elsewhere."""
+        """Return the 64-bit word at a physical address of RAM, None elsewhere.
+
+        It is read in the linear map, which has the lowest of the kernel's addresses. The kernel's
+        image names the same physical ones a second time, and reads as zeros where it was unmapped:
+        what held its __init code became free memory at boot, and may hold page tables since.
+
+        Source:
+            Linux, Documentation/arch/arm64/memory.rst; arch/arm64/mm/init.c, free_initmem();
+            fs/proc/kcore.c, KCORE_TEXT, and the zeros for what copy_from_kernel_nofault() refuses
+        """
         for _, _, offset, _, start, size, _, _ in self._segments:
             if start != NO_ADDRESS and start <= address < start + size:
                 return self._word(offset + address - start)

@@ -28,7 +28,6 @@ CASES = (LOAD, FETCH, LATE, DIRTY, MTE)
 REGION_IPA, OTHER_IPA = 0x240000000, 0x280000000
 """Where the guest sees the region: the one that is not the region's own physical address."""
 MAPPED_LIMIT = 1 << 30
-ATTEMPTS = 3
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -124,33 +123,13 @@ def _region(device: Device, region: Region, reader: Reader, cases: list[str]) ->
         return {**shown, "mapped": 0, "refused": name_of(error)}
     finally:
         area.close()
-    return {**shown, "cases": [_measured(case, device, region, reader) for case in cases]}
+    return {**shown, "cases": [_case(case, device, region, reader) for case in cases]}
 
 
 def _area(region: Region) -> Area:
     """Return addresses that large mappings are possible at."""
     size = min(region.length, MAPPED_LIMIT)
     return Area(size, 1 << size.bit_length() - 1)
-
-
-def _measured(case: str, device: Device, region: Region, reader: Reader) -> dict[str, object]:
-    """Return what a case brings; one whose entry the host took away before it was read, again.
-
-    Source:
-        Linux, virt/kvm/kvm_main.c: an MMU notifier of the VMM's address space unmaps at stage 2
-    """
-    shown = _case(case, device, region, reader)
-    for _ in range(ATTEMPTS - 1):
-        if reader.why or not is_lost(shown):
-            break
-        shown = _case(case, device, region, reader)
-    return shown
-
-
-def is_lost(shown: dict[str, object]) -> bool:
-    """Tell whether the guest got through to an address that no entry leads to any more."""
-    entry = shown.get("entry")
-    return shown["run"] == OK and isinstance(entry, dict) and "missing" in entry
 
 
 def _case(case: str, device: Device, region: Region, reader: Reader) -> dict[str, object]:
