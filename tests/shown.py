@@ -27,6 +27,7 @@ MESSAGES = Path(__file__).resolve().parent / "messages"
 _ROOT = str(MESSAGES.parent.parent)
 _TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"/pytest-of-[^/]+/pytest-\d+/[\w-]+")
 _COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
+_PROCESS = re.compile(r"\b(process|kill -CONT) \d+")
 _NAME = "# "
 
 
@@ -146,4 +147,5 @@ def _write_sections(path: Path, sections: Mapping[str, str]) -> None:
 def _spell(finding: Diagnostic) -> str:
     said = f"why: {finding.why}\nfix: {finding.fix}".replace("\n", "\n     ")
     text = said.replace("\n     fix: ", "\nfix: ") + "\n"
+    text = _PROCESS.sub(r"\1 PID", text)
     return _COMMIT.sub("COMMIT", _TEMPORARY.sub("TMP", text)).replace(_ROOT, "ROOT")

@@ -4,17 +4,18 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.cache import cache_folder, locked, writing
+from fleetpolicy.emulate.cache import cache_folder, remove
+from fleetpolicy.emulate.lock import Progress, held_locks, locked, silent
+from fleetpolicy.emulate.room import cache_refusal, free_at, ran_full, writing
 from fleetpolicy.emulate.rules import PACKAGE_MISSING
+from fleetpolicy.emulate.seal import is_whole, write_seal
 from fleetpolicy.emulate.sources import apt_folder, configured_mirrors, source_lines
-
-Progress = Callable[[str], None]
 
 _LISTS_LAST_SECONDS = 24 * 3600
 _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<digest>[0-9a-f]{64})")
@@ -71,25 +72,31 @@ class Apt:
         self.arch = arch
         self.folder = cache_folder() / "apt" / f"{'+'.join(self.suites)}_{arch}"
 
-    def update(self, progress: Progress = lambda _: None) -> None:
-        """Fetch the lists of the suites, unless those of the last day are there.
+    def update(self, progress: Progress = silent) -> None:
+        """Fetch the lists of the suites, unless those of the last day are there and whole.
 
         Raises:
             FleetPolicyError: There are no lists, and none can be fetched.
         """
-        with locked(self.folder), writing(self.folder):
+        with writing(self.folder, cache_refusal), locked(self.folder, progress):
             lines = source_lines(self.suites, self.arch, configured_mirrors(apt_folder()))
-            stamp = self.folder / "updated"
-            if self._is_current(stamp, lines):
+            whole = is_whole(self._lists, self._seal)
+            if whole and self._is_current(lines):
                 return
+            if not whole:
+                self._forget()
             self._lay_out(lines)
             progress(f"reading the package lists of {', '.join(self.suites)} ({self.arch})")
             done = self._run("apt-get", "-q", "update", "--error-on=any")
             if done.returncode == 0:
-                stamp.write_text("\n".join(lines))
-            elif not stamp.exists():
+                write_seal(self._lists, self._seal)
+                self._stamp.write_text("\n".join(lines))
+            elif not whole or not self._stamp.exists():
                 raise not_to_be_had(f"the lists of {', '.join(self.suites)}", done.stderr)
             else:
+                # What lists are called goes by the mirror that they are from.
+                self._lay_out(self._stamp.read_text().splitlines())
+                write_seal(self._lists, self._seal)
                 progress("the mirror did not answer; the lists of an earlier day are used")
 
     def show(self, name: str) -> tuple[dict[str, str], ...]:
@@ -130,12 +137,29 @@ class Apt:
             raise not_to_be_had(" ".join(wanted), done.stderr)
         return tuple(sorted(read_uris(done.stdout), key=lambda item: item.name))
 
-    def _is_current(self, stamp: Path, lines: Sequence[str]) -> bool:
+    @property
+    def _lists(self) -> Path:
+        return self.folder / "lists"
+
+    @property
+    def _stamp(self) -> Path:
+        return self.folder / "updated"
+
+    @property
+    def _seal(self) -> Path:
+        return self.folder / "lists.seal"
+
+    def _is_current(self, lines: Sequence[str]) -> bool:
         return (
-            stamp.exists()
-            and stamp.read_text() == "\n".join(lines)
-            and time.time() - stamp.stat().st_mtime < _LISTS_LAST_SECONDS
+            self._stamp.exists()
+            and self._stamp.read_text() == "\n".join(lines)
+            and time.time() - self._stamp.stat().st_mtime < _LISTS_LAST_SECONDS
         )
+
+    def _forget(self) -> None:
+        """Remove lists that were cut off or changed, and what apt made of them."""
+        for place in (self._lists, self.folder / "cache", self._stamp):
+            remove(place)
 
     def _lay_out(self, lines: Sequence[str]) -> None:
         for name in ("lists/partial", "cache/archives/partial", "empty"):
@@ -155,7 +179,12 @@ class Apt:
         }
         try:
             return subprocess.run(  # noqa: S603 - words of our own
-                words, env=environment, capture_output=True, text=True, check=False
+                words,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                pass_fds=held_locks(),
             )
         except FileNotFoundError as error:
             raise not_to_be_had(words[-1], f"{error.filename} is not installed") from error
@@ -190,6 +219,9 @@ def _transport() -> str:
 def not_to_be_had(what: str, said: str) -> FleetPolicyError:
     """Return the finding over a package, a list or a program, with what a tool said of it."""
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith("W:")]
+    if ran_full(said):
+        full = next(line.strip() for line in lines if ran_full(line))
+        return cache_refusal(cache_folder(), f"{what}: {full}; {free_at(cache_folder())}")
     return FleetPolicyError(
         PACKAGE_MISSING.at(
             Span(what),

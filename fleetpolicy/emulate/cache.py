@@ -1,17 +1,14 @@
 """Keep what is costly to make under a key that says what went into it."""
 
-import errno
-import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.rules import CACHE_NOT_WRITTEN
-
-_ELSEWHERE = "or let FLEETPOLICY_CACHE name a folder on another disk"
+from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate.lock import Progress, locked, silent
+from fleetpolicy.emulate.room import cache_refusal, writing
+from fleetpolicy.emulate.seal import is_whole, write_seal
 
 
 def cache_folder() -> Path:
@@ -23,31 +20,50 @@ def cache_folder() -> Path:
     return Path(base) / "fleetpolicy"
 
 
-def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+def cached(kind: str, key: str, make: Callable[[Path], None], progress: Progress = silent) -> Path:
     """Return the file or folder kept under a key; make it when it is not there.
 
-    It appears by a rename, so it is whole whenever it is there, whatever ended an earlier attempt.
+    It appears by a rename, with a seal of its content beside it: it is whole whenever it is there,
+    whatever ended an earlier attempt, and what was cut off or changed since is made anew.
     Of several processes one makes it, and the others wait.
 
     Args:
         kind: The folder of its equals.
         key: What went into it, as a file name.
         make: Is given a path that does not exist, and puts the file or folder there.
+        progress: Told when another process has to be waited for.
 
     Raises:
         FleetPolicyError: The cache cannot be written.
     """
     place = cache_folder() / kind / key
-    if place.exists():
+    seal = place.with_name(f".{key}.seal")
+    if is_whole(place, seal):
         return place
-    with locked(place), writing(place):
-        if place.exists():
+    with writing(place, cache_refusal), locked(place, progress):
+        if is_whole(place, seal):
             return place
         partial = place.with_name(f".{key}.partial")
         remove(partial)
-        make(partial)
-        partial.rename(place)
+        try:
+            make(partial)
+        except (FleetPolicyError, OSError):
+            # What fills a disk is not left on it.
+            remove(partial)
+            raise
+        write_seal(partial, seal)
+        _put(partial, place)
     return place
+
+
+def _put(new: Path, place: Path) -> None:
+    """Let a file or folder take the place of what is there, which others may be reading."""
+    old = place.with_name(f".{place.name}.old")
+    remove(old)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    remove(old)
 
 
 def remove(place: Path) -> None:
@@ -56,62 +72,3 @@ def remove(place: Path) -> None:
         shutil.rmtree(place)
     else:
         place.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(place: Path) -> Iterator[None]:
-    """Hold the lock of a place, a file beside it, which stays."""
-    with writing(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            place.with_name(f".{place.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn a failure to write into a finding."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}:
-            raise
-        raise FleetPolicyError(
-            CACHE_NOT_WRITTEN.at(
-                Span(str(place)),
-                why=f"{error.filename or place}: {error.strerror}",
-                fix=f"make room, or give it to the user who runs this, {_ELSEWHERE}",
-            )
-        ) from error
-
-
-def need_room(folder: Path, size: int) -> None:
-    """Refuse to begin what the disk has no room for.
-
-    Args:
-        folder: On the disk in question; it is made.
-        size: Bytes.
-
-    Raises:
-        FleetPolicyError: Less is free.
-    """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < size:
-        raise FleetPolicyError(
-            CACHE_NOT_WRITTEN.at(
-                Span(str(folder)),
-                why=f"{_mib(size)} are needed and {_mib(free)} are free",
-                fix=f"make room, {_ELSEWHERE}",
-            )
-        )
-
-
-def _mib(size: int) -> str:
-    return f"{size / (1 << 20):,.0f} MiB"

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Progress
-from fleetpolicy.emulate.cache import cache_folder, locked, writing
+from fleetpolicy.emulate.cache import cache_folder
 from fleetpolicy.emulate.initramfs import Task, initramfs
 from fleetpolicy.emulate.kernels import Kernel
+from fleetpolicy.emulate.lock import Progress, locked
 from fleetpolicy.emulate.machine import CONSOLE, MAX_CPU, Machine, Run, run, tail
 from fleetpolicy.emulate.qemu import Emulator
+from fleetpolicy.emulate.room import cache_refusal, writing
 from fleetpolicy.emulate.rules import NO_ANSWER
 
 CPUS = ("max", "neoverse-v1", "cortex-a710", "neoverse-n1", "cortex-a72")
@@ -119,7 +120,7 @@ def measure_cell(
     if place.exists() and not anew:
         return _read(place, is_kept=True)
     folder = cache_folder() / "machines" / key
-    with locked(place), writing(place):
+    with writing(place, cache_refusal), locked(place, progress):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         archive = folder / "initrd"

@@ -42,6 +42,11 @@ def _opened(package: Path, archive: str) -> Iterator[tarfile.TarFile]:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as members:
                 yield members
+            # An archive that ends between two members looks whole to tarfile.
+            if process.stdout is not None:
+                process.stdout.read()
+            if process.wait():
+                raise tarfile.ReadError(f"dpkg-deb ended with {process.returncode}")
         except tarfile.TarError as error:
             fix = "remove the file, so that it is fetched again"
             why = f"dpkg-deb cannot read it: {error}"

@@ -70,6 +70,53 @@ NO_SUCH_KERNEL = Rule(
     rejected="fleetpolicy lab boot -i inventories/lab arm-01 --kernel 5.4",
     accepted="fleetpolicy lab boot -i inventories/lab arm-01 --kernel newest",
 )
+NOT_PRIVATE = Rule(
+    "FP841",
+    "lab-folder-not-private",
+    Severity.ERROR,
+    "The folder of an emulated host belongs to the user who runs it, and nobody else may look into "
+    "it: it holds keys, and what ssh and QEMU are told.",
+    _SOURCE,
+    rejected="chmod -R a+rwX inventories/lab/.lab",
+    accepted="chmod -R go= inventories/lab/.lab",
+)
+KEYS_LOST = Rule(
+    "FP842",
+    "lab-keys-lost",
+    Severity.ERROR,
+    "The keys that the disk of an emulated host was made with are beside it.",
+    _SOURCE,
+    rejected="rm inventories/lab/.lab/arm-01/key.pub",
+    accepted="fleetpolicy lab reset -i inventories/lab arm-01",
+)
+SSH_REFUSED = Rule(
+    "FP843",
+    "host-refuses-ssh",
+    Severity.ERROR,
+    "An emulated host has the host key and lets in the user's key that the lab made for it; where "
+    "either was changed on the host, it is not entered.",
+    _SOURCE,
+    rejected="fleetpolicy lab ssh -i inventories/lab arm-01 ssh-keygen -A  # with new host keys",
+    accepted="fleetpolicy lab reset -i inventories/lab arm-01",
+)
+HELD = Rule(
+    "FP844",
+    "emulator-held",
+    Severity.ERROR,
+    "The QEMU of an emulated host is at work: nobody stopped it, and its disk can be written.",
+    _SOURCE,
+    rejected="kill -STOP 4711  # the QEMU of arm-01",
+    accepted="kill -CONT 4711\nfleetpolicy lab up -i inventories/lab",
+)
+NOT_ENDED = Rule(
+    "FP845",
+    "emulator-not-ended",
+    Severity.ERROR,
+    "The QEMU of an emulated host can be ended; until it is, its folder stays.",
+    _SOURCE,
+    rejected="sudo fleetpolicy lab up -i inventories/lab\nfleetpolicy lab down -i inventories/lab",
+    accepted="fleetpolicy lab up -i inventories/lab\nfleetpolicy lab down -i inventories/lab",
+)
 OTHER_DISK = Rule(
     "FP838",
     "disk-made-otherwise",

@@ -8,16 +8,18 @@ from pathlib import Path
 
 from fleetpolicy.emulate import debian, grub
 from fleetpolicy.emulate.accounts import MASTERS, SYSUSERS, account_files
-from fleetpolicy.emulate.apt import Apt, Package, Progress
-from fleetpolicy.emulate.cache import cached, need_room
+from fleetpolicy.emulate.apt import Apt, Package
+from fleetpolicy.emulate.cache import cached
 from fleetpolicy.emulate.disk import ROOT_UUID, Contents, make_disk
 from fleetpolicy.emulate.dpkg import PackageList
 from fleetpolicy.emulate.firstboot import first_initramfs
 from fleetpolicy.emulate.kernels import ARCH, Kernel, KernelPackages, find_kernel, provide_kernel
 from fleetpolicy.emulate.libvirt import ACCOUNTS, libvirt_nodes
 from fleetpolicy.emulate.libvirt import PACKAGES as LIBVIRT
+from fleetpolicy.emulate.lock import Progress
 from fleetpolicy.emulate.packages import digest_of, fetch
 from fleetpolicy.emulate.programs import Programs
+from fleetpolicy.emulate.room import cache_refusal, need_room
 from fleetpolicy.emulate.tree import Kept, Node, Nodes, TreeWriter
 from fleetpolicy.model.emulated import EmulatedHost
 
@@ -74,10 +76,11 @@ def provide_image(machine: EmulatedHost, programs: Programs, progress: Progress)
     key = digest_of((*packages, *kernels), programs.digest, _FORMAT, *releases)
 
     def make(folder: Path) -> None:
-        need_room(folder, _ROOM)
+        need_room(folder, _ROOM, cache_refusal)
         _Work(folder, programs, progress, has_libvirt=machine.libvirt).write(packages, found)
 
-    return Image(cached("images", key, make) / "disk", releases, machine.libvirt)
+    place = cached("images", key, make, progress)
+    return Image(place / "disk", releases, machine.libvirt)
 
 
 class _Work:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetpolicy.emulate.apt import Apt, Progress, not_to_be_had
+from fleetpolicy.emulate.apt import Apt, not_to_be_had
 from fleetpolicy.emulate.cache import cached
 from fleetpolicy.emulate.cpio import cpio
 from fleetpolicy.emulate.kernels import ARCH, Kernel
+from fleetpolicy.emulate.lock import Progress
 from fleetpolicy.emulate.modules import module_name, modules_in_order, read_module
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
 from fleetpolicy.emulate.programs import provide
@@ -81,7 +82,7 @@ def provide_base(progress: Progress) -> Path:
             place.write_bytes(cpio(dict(_base_nodes(Path(folder)))))
 
     layout = repr((_DMESG, _FOLDERS, _LIBRARIES, sorted(_LEFT_OUT)))
-    return cached("initramfs", f"base_{digest_of(packages, layout)}", make)
+    return cached("initramfs", f"base_{digest_of(packages, layout)}", make, progress)
 
 
 def _base_nodes(tree: Path) -> Iterator[tuple[str, Node]]:

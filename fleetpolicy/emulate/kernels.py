@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Apt, Package, Progress
+from fleetpolicy.emulate.apt import Apt, Package
 from fleetpolicy.emulate.cache import cached
+from fleetpolicy.emulate.lock import Progress, silent
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
 from fleetpolicy.emulate.rules import PACKAGE_MISSING
 
@@ -54,9 +55,7 @@ class Kernel:
     config: Path
 
 
-def find_kernel(
-    prefix: str, progress: Progress = lambda _: None, flavour: str = ARCH
-) -> KernelPackages:
+def find_kernel(prefix: str, progress: Progress = silent, flavour: str = ARCH) -> KernelPackages:
     """Return the newest kernel whose release begins with a prefix.
 
     Args:
@@ -96,7 +95,7 @@ def provide_kernel(found: KernelPackages, progress: Progress) -> Kernel:
         for path in files:
             unpack(path, folder)
 
-    folder = cached("kernels", f"{found.release}_{found.digest}", make)
+    folder = cached("kernels", f"{found.release}_{found.digest}", make, progress)
     modules = _there(*(folder / place / found.release for place in _MODULES))
     # Debian moved both files beside the modules; its maintainer scripts copy them to /boot.
     return Kernel(

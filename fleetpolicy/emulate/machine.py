@@ -1,7 +1,7 @@
-"""Start, find and end emulated machines, each in a private folder of its own."""
+"""Start emulated machines, each in a private folder of its own."""
 
 import os
-import select
+import re
 import signal
 import subprocess
 import time
@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.qemu import PROGRAM, Emulator
-from fleetpolicy.emulate.qmp import SOCKET, Monitor
+from fleetpolicy.emulate.process import ends_within, find, stop
+from fleetpolicy.emulate.qemu import Emulator
+from fleetpolicy.emulate.qmp import SOCKET, WORDS, Monitor
 from fleetpolicy.emulate.rules import MACHINE_NOT_STARTED
 
 CONSOLE, PID_FILE, LOG = "console", "pid", "log"
 MAX_CPU = "max,pauth-impdef=on,sve=off,sme=off"
+# Carriage returns, and what ECMA-48 has for screens.
+_ESCAPES = re.compile(r"\r|\x1b\[[0-9;=?]*[A-Za-z]|\x1b[A-Z]")
 _NICE = ("nice", "-n", "5")
 _START_SECONDS = 60.0
-_END_SECONDS = 10.0
 _GONE_SECONDS = 1.0
 
 
@@ -65,7 +67,7 @@ def arguments(machine: Machine) -> tuple[str, ...]:
         *("-accel", "tcg,thread=multi,tb-size=512"),
         *("-smp", str(machine.cpus), "-m", f"{machine.memory_mib}M"),
         *("-serial", f"file:{CONSOLE}", "-pidfile", PID_FILE),
-        *("-qmp", f"unix:{SOCKET},server=on,wait=off"),
+        *WORDS,
         *machine.boot,
         *machine.devices,
     )
@@ -128,58 +130,11 @@ def run(emulator: Emulator, machine: Machine, folder: Path, seconds: float) -> R
     return Run(ended, time.monotonic() - began, usage.ru_utime + usage.ru_stime)
 
 
-def find(folder: Path) -> int | None:
-    """Return the process id of the QEMU that works in a folder, if there is one."""
-    wanted = str(folder.resolve())
-    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return next((pid for pid in pids if _works_in(pid, wanted)), None)
-
-
-def wait(folder: Path, seconds: float) -> bool:
-    """Wait until the machine of a folder has ended.
-
-    Returns:
-        Whether it has; False once the seconds are over.
-    """
-    pid = find(folder)
-    if pid is None:
-        return True
-    descriptor = _open(pid, folder)
-    if descriptor is None:
-        return True
-    try:
-        return _ends_within(descriptor, seconds)
-    finally:
-        os.close(descriptor)
-
-
-def stop(folder: Path, seconds: float = _END_SECONDS) -> bool:
-    """End the machine of a folder, by force if it has not gone after some seconds.
-
-    Returns:
-        Whether one ran.
-    """
-    pid = find(folder)
-    descriptor = _open(pid, folder) if pid is not None else None
-    if descriptor is None:
-        return False
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(descriptor, number)
-            if _ends_within(descriptor, seconds):
-                break
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(descriptor)
-    return True
-
-
 def tail(path: Path, lines: int) -> str:
-    """Return the last lines of a file that are not blank, without carriage returns."""
+    """Return the last lines of a file that are not blank, without what moves and colours."""
     if not path.exists():
         return ""
-    text = path.read_text(errors="replace").replace("\r", "")
+    text = _ESCAPES.sub("", path.read_text(errors="replace"))
     return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
 
 
@@ -217,37 +172,9 @@ def _not_started(folder: Path) -> FleetPolicyError:
     )
 
 
-def _works_in(pid: int, folder: str) -> bool:
-    try:
-        return (
-            str(Path(f"/proc/{pid}/cwd").readlink()) == folder
-            and PROGRAM.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
-    except OSError:
-        return False
-
-
-def _open(pid: int, folder: Path) -> int | None:
-    """Return a descriptor of the process, which no other can take over, if it is the one meant."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
-    if _works_in(pid, str(folder.resolve())):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
 def _ends_within_of(pid: int, seconds: float) -> bool:
     descriptor = os.pidfd_open(pid)
     try:
-        return _ends_within(descriptor, seconds)
+        return ends_within(descriptor, seconds)
     finally:
         os.close(descriptor)
-
-
-def _ends_within(descriptor: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))

@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Apt, Package, Progress, not_to_be_had
+from fleetpolicy.emulate.apt import Apt, Package, not_to_be_had
 from fleetpolicy.emulate.cache import cached
 from fleetpolicy.emulate.kernels import ARCH, KernelPackages
+from fleetpolicy.emulate.lock import Progress, held_locks
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
 from fleetpolicy.emulate.programs import this_arch
 from fleetpolicy.emulate.rules import MODULE_NOT_BUILT
@@ -55,7 +56,7 @@ def build_modules(
             shutil.copy(path, folder)
         shutil.rmtree(work)
 
-    folder = cached("modules", f"{source.name}_{digest.hexdigest()[:24]}", make)
+    folder = cached("modules", f"{source.name}_{digest.hexdigest()[:24]}", make, progress)
     return tuple(sorted(folder.glob("*.ko")))
 
 
@@ -84,7 +85,7 @@ def compile_modules(
         *("CONFIG_DEBUG_INFO_BTF_MODULES=", *words, "modules"),
     ]
     done = subprocess.run(  # noqa: S603 - words of our own
-        command, env=environment, capture_output=True, text=True, check=False
+        command, env=environment, capture_output=True, text=True, check=False, pass_fds=held_locks()
     )
     if done.returncode or not list(work.glob("*.ko")):
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -125,7 +126,9 @@ def provide_headers(kernel: KernelPackages, toolchain: Toolchain, progress: Prog
         # Debian's line asks for the compiler's version that the kernel was built with.
         variables.write_text(re.sub(r"gcc-\d+|gcc\$\(CCVERSION\)", "gcc", variables.read_text()))
 
-    return cached("headers", key, make) / "usr" / "src" / f"linux-headers-{kernel.release}"
+    return (
+        cached("headers", key, make, progress) / "usr" / "src" / f"linux-headers-{kernel.release}"
+    )
 
 
 def _header_packages(kernel: KernelPackages, progress: Progress) -> tuple[Package, ...]:

@@ -1,13 +1,16 @@
 """Resolve, fetch and unpack Debian packages of any architecture."""
 
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fleetpolicy.emulate.apt import Apt, Package, Progress, not_to_be_had
-from fleetpolicy.emulate.cache import cache_folder, locked, need_room, writing
+from fleetpolicy.emulate.apt import Apt, Package, not_to_be_had
+from fleetpolicy.emulate.cache import cache_folder
+from fleetpolicy.emulate.lock import Progress, held_locks, locked
+from fleetpolicy.emulate.room import cache_refusal, need_room, writing
 
 _HELPER = "/usr/lib/apt/apt-helper"
 
@@ -30,11 +33,11 @@ def fetch(packages: Iterable[Package], progress: Progress) -> tuple[Path, ...]:
     wanted = tuple(packages)
     folder = cache_folder() / "packages"
     absent = [item for item in wanted if not _is_there(folder, item)]
-    need_room(folder, sum(item.size for item in absent))
+    need_room(folder, sum(item.size for item in absent), cache_refusal)
     for number, item in enumerate(absent, 1):
         progress(f"fetching {item.name} {item.version} ({number} of {len(absent)})")
         place = folder / f"{item.digest}.deb"
-        with locked(place), writing(place):
+        with writing(place, cache_refusal), locked(place, progress):
             if _is_there(folder, item):
                 continue
             partial = place.with_suffix(".partial")
@@ -55,6 +58,8 @@ def unpack(path: Path, folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        pass_fds=held_locks(),
     )
     if done.returncode:
         raise not_to_be_had(path.name, done.stderr)
@@ -67,8 +72,12 @@ def digest_of(packages: Iterable[Package], *words: str) -> str:
 
 
 def _is_there(folder: Path, package: Package) -> bool:
+    """Tell whether a package is in the cache as the mirror described it."""
     place = folder / f"{package.digest}.deb"
-    return place.exists() and place.stat().st_size == package.size
+    if not place.exists() or place.stat().st_size != package.size:
+        return False
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == package.digest
 
 
 def _download(package: Package, place: Path) -> None:
@@ -80,6 +89,8 @@ def _download(package: Package, place: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        pass_fds=held_locks(),
     )
     if done.returncode:
         raise not_to_be_had(package.name, done.stderr)

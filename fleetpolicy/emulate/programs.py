@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Apt, Progress
-from fleetpolicy.emulate.cache import cached
+from fleetpolicy.emulate.apt import Apt
+from fleetpolicy.emulate.cache import cache_folder, cached
 from fleetpolicy.emulate.host_rules import PROGRAM_FAILED
+from fleetpolicy.emulate.lock import Progress, held_locks
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
+from fleetpolicy.emulate.room import free_at, ran_full
 
 _DEBIAN_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 SUITES = ("trixie",)
@@ -58,6 +60,7 @@ class Programs:
             env={**os.environ, **settings},
             input=text,
             text=True,
+            pass_fds=held_locks(),
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
@@ -92,7 +95,7 @@ def provide(kind: str, names: Sequence[str], progress: Progress) -> Programs:
         for path in fetch(packages, progress):
             unpack(path, folder)
 
-    return Programs(cached(kind, digest, make), digest)
+    return Programs(cached(kind, digest, make, progress), digest)
 
 
 def provide_disk_programs(progress: Progress) -> Programs:
@@ -106,5 +109,7 @@ def provide_disk_programs(progress: Progress) -> Programs:
 
 def program_failed(name: str, why: str) -> FleetPolicyError:
     """Return the finding that a program failed."""
+    if ran_full(why):
+        why = f"{why}; {free_at(cache_folder())}"
     fix = "make room on the disk of the cache and of the lab, and try again"
     return FleetPolicyError(PROGRAM_FAILED.at(Span(name), why=why, fix=fix))

@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Progress
+from fleetpolicy.emulate.lock import Progress, silent
 from fleetpolicy.emulate.programs import provide
 from fleetpolicy.emulate.rules import NO_EMULATOR
 
@@ -30,7 +31,7 @@ class Emulator:
     version: str
 
 
-def find_emulator(progress: Progress = lambda _: None) -> Emulator:
+def find_emulator(progress: Progress = silent) -> Emulator:
     """Return the QEMU that FLEETPOLICY_QEMU names, the installed one, or Debian's from the cache.
 
     An installed one before 10.0 is used only where Debian's cannot be had.
@@ -40,7 +41,9 @@ def find_emulator(progress: Progress = lambda _: None) -> Emulator:
     """
     chosen = os.environ.get("FLEETPOLICY_QEMU")
     if chosen:
-        return _need(_ask((chosen,)), chosen)
+        # QEMU works in a folder of its own.
+        found = shutil.which(chosen)
+        return _need(_ask((str(Path(found).absolute()),)) if found else None, chosen)
     path = shutil.which(PROGRAM)
     installed = _ask((path,)) if path else None
     if installed and _number(installed) >= PREFERRED:

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 SOCKET = "qmp"
+WORDS = ("-qmp", f"unix:{SOCKET},server=on,wait=off")
+"""Make QEMU listen there; they also tell our QEMUs from other processes."""
 _ANSWER_SECONDS = 30.0
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetpolicy.emulate.apt import Apt, Progress
+from fleetpolicy.emulate.apt import Apt
 from fleetpolicy.emulate.cache import cached
+from fleetpolicy.emulate.lock import Progress
 from fleetpolicy.emulate.packages import digest_of, fetch, unpack
 from fleetpolicy.emulate.programs import SUITES, this_arch
 
@@ -51,7 +52,7 @@ def provide_toolchain(progress: Progress) -> Toolchain:
             unpack(path, folder)
         wrap_programs(folder, _loader(folder.with_name(digest), folder))
 
-    folder = cached("toolchain", digest, make)
+    folder = cached("toolchain", digest, make, progress)
     return Toolchain(digest, folder / "usr" / "bin", _loader(folder, folder))
 
 

@@ -35,6 +35,7 @@ from fleetpolicy.runner.inventory import (
 )
 
 # What a fleet's folder holds beside its inventory.
+_LAB = ".lab"
 _NO_INVENTORY = ("facts", "fleetpolicy.yaml", "plans", "policies")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@-]{0,199}")
 _LOST = re.compile(r"Skipping |[Dd]uplicate ")
@@ -109,6 +110,7 @@ def load_inventory(source: Path, *, limit: str = "", patterns: Collection[str] =
             for pattern, indices in reading.patterns.items()
         },
         remarks=tuple(sorted(findings, key=lambda item: item.order)),
+        lab=f"{place.folder}/{_LAB}",
     )
 
 
@@ -185,7 +187,7 @@ def _take_host(
     model, bad_model = variables.model(read.model)
     machine, bad_machine = variables.machine(read.machine)
     root, bad_root = variables.root(read.root, place.folder)
-    kept = f"{place.folder}/.lab/{read.name}"
+    kept = f"{place.folder}/{_LAB}/{read.name}"
     if variables.is_given(read.model):
         root = root or kept
         if variables.is_given(read.machine):

@@ -42,6 +42,7 @@ class Inventory:
         groups: Every group's name.
         patterns: Pattern to the names that Ansible takes it to mean.
         remarks: What Ansible warned of, sorted.
+        lab: The folder that holds those of emulated hosts.
     """
 
     source: Span
@@ -50,3 +51,4 @@ class Inventory:
     groups: frozenset[str]
     patterns: Mapping[str, frozenset[str]]
     remarks: tuple[Diagnostic, ...] = ()
+    lab: str = ""

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError, Span
-from fleetpolicy.emulate.apt import Progress
 from fleetpolicy.emulate.cells import MODULES, Answer, Cell, measure_cell
 from fleetpolicy.emulate.initramfs import Task
 from fleetpolicy.emulate.kernels import ARCH, Kernel, find_kernel, provide_kernel
+from fleetpolicy.emulate.lock import Progress
 from fleetpolicy.emulate.modules_build import build_modules
 from fleetpolicy.emulate.qemu import Emulator, find_emulator
 from fleetpolicy.emulate.rules import NO_ANSWER

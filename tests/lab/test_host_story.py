@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fleetpolicy.emulate.machine import find
+from fleetpolicy.emulate.process import find
 from tests.lab.story import ROOT, Story
 
 DISK, MANAGEMENT = "0000:00:01.0", "0000:00:02.0"

@@ -8,7 +8,7 @@ import pytest
 
 from fleetpolicy.emulate.cells import CPUS, NETWORK_CARD, SHARED_MEMORY
 from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST
-from fleetpolicy.emulate.machine import find
+from fleetpolicy.emulate.process import find
 from fleetpolicy.emulate.rules import NO_ANSWER, PACKAGE_MISSING
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
 

@@ -3,12 +3,14 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
+from fleetpolicy.cli.interruption import interruptible
 from fleetpolicy.cli.output import Output
 from fleetpolicy.cli.request import request_of
 from fleetpolicy.cli.verbs.choice import missing_host
-from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Subject
+from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Subject
 from fleetpolicy.emulate import hosts as emulated
 from fleetpolicy.lab import boot, build, ensure, remove, set_kernel, status
 from fleetpolicy.model.inventory import InventoryHost
@@ -16,34 +18,62 @@ from fleetpolicy.pipeline.loading import Loaded, load
 from fleetpolicy.pipeline.rules import NOT_EMULATED, NOT_SIMULATED
 
 _ENTERING = ("logs", "ssh")
+_OF_ALL_THAT_IS_LEFT = ("down", "status")
 
 
 def lab(arguments: Namespace, output: Output) -> ExitStatus:
     """Build, boot, show, enter or remove the hosts of the lab."""
     loaded = load(request_of(arguments, output))
-    if arguments.host and arguments.host not in loaded.inventory.hosts:
+    left = _left_behind(loaded) if arguments.action in _OF_ALL_THAT_IS_LEFT else ()
+    known = {*loaded.inventory.hosts, *(host.name for host in left)}
+    if arguments.host and arguments.host not in known:
         raise FleetPolicyError(missing_host(loaded, arguments.host))
     hosts = [
         host
         for host in loaded.inventory.hosts.values()
         if (host.simulated or host.emulated) and arguments.host in {"", host.name}
     ]
-    if not hosts:
-        raise FleetPolicyError(
-            NOT_SIMULATED.at(
-                loaded.inventory.source,
-                why=f"{arguments.host} has neither fleetpolicy_model nor fleetpolicy_machine"
-                if arguments.host
-                else "none of its hosts has the variable fleetpolicy_model or fleetpolicy_machine",
-                fix="name a simulated or an emulated host of the inventory",
-            )
-        )
+    gone = [host for host in left if arguments.host in {"", host.name}]
+    if not hosts and not gone:
+        raise FleetPolicyError(_nothing_to_run(loaded, arguments.host))
     if arguments.action in _ENTERING:
         return _enter(arguments, _one(loaded, hosts, arguments.action))
     for host in (host for host in hosts if host.simulated):
         _simulated(arguments, host, output)
-    _emulated(arguments, [host for host in hosts if host.emulated], output)
+    with interruptible():
+        emulating = [host for host in hosts if host.emulated]
+        try:
+            _emulated(arguments, emulating, gone, output)
+        except KeyboardInterrupt:
+            _tell_what_goes_on(emulating)
+            raise
     return ExitStatus.DONE
+
+
+def _left_behind(loaded: Loaded) -> tuple[InventoryHost, ...]:
+    """Return emulated hosts that were started, and are none in the inventory any more."""
+    inventory = loaded.inventory
+    other = {name for name, host in inventory.hosts.items() if not host.emulated}
+    return emulated.left_behind(Path(inventory.lab), inventory.names - other)
+
+
+def _nothing_to_run(loaded: Loaded, name: str) -> Diagnostic:
+    return NOT_SIMULATED.at(
+        loaded.inventory.source,
+        why=f"{name} has neither fleetpolicy_model nor fleetpolicy_machine"
+        if name
+        else "none of its hosts has the variable fleetpolicy_model or fleetpolicy_machine",
+        fix="name a simulated or an emulated host of the inventory",
+    )
+
+
+def _tell_what_goes_on(hosts: Iterable[InventoryHost]) -> None:
+    """Tell an operator who interrupts what works on without the process."""
+    for host in hosts:
+        pid = emulated.process_of(host)
+        if pid is not None:
+            fate = f"QEMU works on as process {pid}; lab up waits for it, lab down ends it"
+            sys.stderr.write(f"{host.name}: {fate}\n")
 
 
 def _simulated(arguments: Namespace, host: InventoryHost, output: Output) -> None:
@@ -68,33 +98,76 @@ def _simulated(arguments: Namespace, host: InventoryHost, output: Output) -> Non
             sys.stdout.write(f"{host.name}: {status(host)}\n")
 
 
-def _emulated(arguments: Namespace, hosts: Sequence[InventoryHost], output: Output) -> None:
+def _emulated(
+    arguments: Namespace,
+    hosts: Sequence[InventoryHost],
+    gone: Sequence[InventoryHost],
+    output: Output,
+) -> None:
+    def boot_one(host: InventoryHost) -> None:
+        output.progress(f"{host.name}: rebooting")
+        release = emulated.reboot(host, arguments.kernel, output.progress)
+        output.progress(f"{host.name}: runs {release}")
+
     match arguments.action:
         case "up" | "reset":
             _bring_up(hosts, output, anew=arguments.action == "reset")
         case "boot":
-            for host in hosts:
-                output.progress(f"{host.name}: rebooting")
-                release = emulated.reboot(host, arguments.kernel)
-                output.progress(f"{host.name}: runs {release}")
+            _each(hosts, boot_one)
         case "down":
-            for host in hosts:
-                emulated.switch_off(host)
-                output.progress(f"{host.name}: removed")
+            _each((*hosts, *gone), lambda host: _take_down(host, output))
         case _:
-            for host in hosts:
-                sys.stdout.write(f"{host.name}: {emulated.status(host)}\n")
+            _each((*hosts, *gone), _show)
+
+
+def _take_down(host: InventoryHost, output: Output) -> None:
+    emulated.switch_off(host, output.progress)
+    output.progress(f"{host.name}: removed")
+
+
+def _show(host: InventoryHost) -> None:
+    left = "" if host.emulated else "; the inventory has it no more"
+    sys.stdout.write(f"{host.name}: {emulated.status(host)}{left}\n")
+
+
+def _each(hosts: Iterable[InventoryHost], do: Callable[[InventoryHost], None]) -> None:
+    """Do something with each host, whatever comes of the others.
+
+    Raises:
+        FleetPolicyError: It failed with some; their findings are together.
+    """
+    findings: dict[Diagnostic, None] = {}
+    for host in hosts:
+        try:
+            do(host)
+        except FleetPolicyError as error:
+            findings |= dict.fromkeys(error.diagnostics)
+    if findings:
+        raise FleetPolicyError(*findings)
 
 
 def _bring_up(hosts: Sequence[InventoryHost], output: Output, *, anew: bool) -> None:
     """Start all hosts, then wait for them: they boot beside each other."""
-    for host in hosts:
+    on: list[InventoryHost] = []
+
+    def start(host: InventoryHost) -> None:
         if anew:
-            emulated.switch_off(host)
+            emulated.switch_off(host, output.progress)
         started = emulated.switch_on(host, output.progress)
+        on.append(host)
         output.progress(f"{host.name}: {'booting' if started else 'is on'}: {host.lab}")
-    for host in hosts:
+
+    def await_one(host: InventoryHost) -> None:
         output.progress(f"{host.name}: runs {emulated.await_host(host)}")
+
+    findings: list[Diagnostic] = []
+    for part, do in ((hosts, start), (on, await_one)):
+        try:
+            _each(part, do)
+        except FleetPolicyError as error:
+            findings += error.diagnostics
+    if findings:
+        raise FleetPolicyError(*findings)
 
 
 def _one(loaded: Loaded, hosts: Sequence[InventoryHost], action: str) -> InventoryHost:

@@ -78,3 +78,57 @@ def test_lab_of_a_host_that_exists_is_refused(
         "why: plain has neither fleetpolicy_model nor fleetpolicy_machine\n"
         in capsys.readouterr().out
     )
+
+
+def make_folder(name: str, marker: str = '{"format": "fleetpolicy emulated host 1"}') -> Path:
+    folder = Path("fleet", ".lab", name)
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "host.json").write_text(marker)
+    return folder
+
+
+def test_hosts_that_the_inventory_has_no_more_are_shown_and_taken_down(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_folder("arm-09")
+    others = make_folder("plain")
+    Path("fleet", ".lab", "sim-01").mkdir()
+
+    assert main(["lab", "status", "-i", fleet]) == 0
+    assert main(["lab", "down", "-q", "-i", fleet]) == 0
+
+    left = "half built; lab up goes on; the inventory has it no more"
+    assert capsys.readouterr().out == (
+        f"arm-01: not built\narm-02: not built\narm-09: {left}\nplain: {left}\n"
+    )
+    assert not folder.exists()
+    assert not others.exists()
+    assert Path("fleet", ".lab", "sim-01").exists()
+
+
+def test_last_host_that_was_removed_from_the_inventory_is_taken_down_by_name(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_folder("arm-09")
+    Path(fleet, "hosts.yaml").write_text("all: {hosts: {plain: }}\n")
+
+    assert main(["lab", "up", "-i", fleet, "arm-09"]) == 3
+    assert folder.exists()
+    assert main(["lab", "down", "-i", fleet, "arm-09"]) == 0
+
+    assert capsys.readouterr().err == "arm-09: removed\n"
+    assert not folder.exists()
+
+
+def test_down_goes_on_after_a_host_that_cannot_be_removed(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = make_folder("arm-01", "{}")
+    ours = make_folder("arm-02")
+
+    assert main(["lab", "down", "-i", fleet]) == 3
+
+    said = capsys.readouterr()
+    assert said.err == "arm-02: removed\n"
+    assert "error FP835 no-lab-folder\n  host arm-01\n" in said.out
+    assert (foreign.exists(), ours.exists()) == (True, False)

@@ -36,6 +36,18 @@ def test_config_is_what_ssh_understands(tmp_path: Path) -> None:
     assert (folder / "port").read_text() == "4711\n"
 
 
+def test_config_of_a_folder_with_a_percent_sign_means_that_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "100%d"
+    folder.mkdir()
+
+    write_config(folder, "arm-01", 4711)
+
+    done = subprocess.run(
+        ["ssh", "-G", *ssh_words(folder, "arm-01")[1:]], capture_output=True, text=True, check=True
+    )
+    assert f"identityfile {folder}/key\n".replace("%", "%%") in done.stdout
+
+
 def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
     make_keys(tmp_path, "arm-01")
     before = (tmp_path / "key").read_bytes()

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
-from fleetpolicy.emulate.apt import Apt
+from fleetpolicy.emulate import apt as apt_module
+from fleetpolicy.emulate.apt import Apt, not_to_be_had
 from fleetpolicy.emulate.packages import fetch
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="apt is not installed")
@@ -19,7 +21,7 @@ PACKAGES = {
 
 
 @pytest.fixture
-def apt(tmp_path: Path) -> Apt:
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Apt:
     """Return apt's view of a mirror of three packages for another architecture."""
     mirror = tmp_path / "mirror"
     mirror.mkdir()
@@ -46,10 +48,11 @@ def apt(tmp_path: Path) -> Apt:
         "Codename: trixie\nSuite: stable\nArchitectures: arm64\nComponents: main\nSHA256:\n"
         f" {digest} {len(index)} main/binary-arm64/Packages\n"
     )
+    # Nobody signed it.
+    line = f"deb [trusted=yes] copy:{mirror} trixie main"
+    monkeypatch.setattr(apt_module, "source_lines", lambda *_: (line,))
     found = Apt(("trixie",), "arm64")
-    found._lay_out((f"deb [trusted=yes] file:{mirror} trixie main",))
-    done = found._run("apt-get", "-q", "update")
-    assert done.returncode == 0, done.stderr
+    found.update()
     return found
 
 
@@ -107,3 +110,69 @@ def test_suite_without_lists_is_reported(tmp_path: Path, monkeypatch: pytest.Mon
 
     (finding,) = caught.value.diagnostics
     assert (str(finding.span), finding.rule.id) == ("the lists of trixie", "FP811")
+
+
+LISTS = "reading the package lists of trixie (arm64)"
+KEPT = "the mirror did not answer; the lists of an earlier day are used"
+
+
+def test_lists_of_the_last_day_are_not_fetched_again(apt: Apt) -> None:
+    said: list[str] = []
+
+    apt.update(said.append)
+
+    assert said == []
+
+
+@pytest.mark.parametrize("size", [0, 40], ids=["emptied", "cut off"])
+def test_lists_that_were_cut_off_are_fetched_again(apt: Apt, size: int) -> None:
+    (packages,) = (apt.folder / "lists").glob("*_Packages")
+    os.truncate(packages, size)
+    said: list[str] = []
+
+    apt.update(said.append)
+
+    assert said == [LISTS]
+    assert len(apt.names("linux-image-")) == 2
+
+
+def test_lists_of_another_mirror_are_used_when_the_new_one_does_not_answer(
+    apt: Apt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "deb [trusted=yes] http://127.0.0.1:9/debian trixie main"
+    monkeypatch.setattr(apt_module, "source_lines", lambda *_: (line,))
+    said: list[str] = []
+
+    apt.update(said.append)
+
+    assert said == [LISTS, KEPT]
+    assert len(apt.names("linux-image-")) == 2
+
+
+def test_lists_that_were_cut_off_and_cannot_be_fetched_are_a_finding(
+    apt: Apt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (packages,) = (apt.folder / "lists").glob("*_Packages")
+    os.truncate(packages, 40)
+    line = "deb [trusted=yes] http://127.0.0.1:9/debian trixie main"
+    monkeypatch.setattr(apt_module, "source_lines", lambda *_: (line,))
+
+    with pytest.raises(FleetPolicyError) as caught:
+        apt.update()
+
+    (finding,) = caught.value.diagnostics
+    assert str(finding.span) == "the lists of trixie"
+    assert "Could not connect to 127.0.0.1:9 (127.0.0.1)" in finding.why
+
+
+@pytest.mark.shows("FP812")
+@pytest.mark.usefixtures("room")
+def test_disk_that_was_full_is_told_from_a_mirror_that_lacks_something(cache: Path) -> None:
+    cache.mkdir()
+    said = "dpkg-deb: error: archive is odd\ntar: ./usr: Cannot write: No space left on device\n"
+
+    (finding,) = not_to_be_had("tiny", said).diagnostics
+
+    assert finding.why == (
+        f"tiny: tar: ./usr: Cannot write: No space left on device; 3 MiB are free in {cache}"
+    )

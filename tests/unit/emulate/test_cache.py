@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
-from fleetpolicy.emulate.cache import cache_folder, cached, need_room
+from fleetpolicy.emulate.cache import cache_folder, cached
+from fleetpolicy.emulate.room import cache_refusal, need_room
 
 # Says that it began, then is killed in the middle of its work.
 BUILDER = """
@@ -73,7 +74,47 @@ def test_thing_that_a_killed_process_left_half_made_is_made_anew(cache: Path) ->
 
     assert left == [".key.lock", ".key.partial"]
     assert [path.name for path in place.iterdir()] == ["whole"]
-    assert sorted(path.name for path in place.parent.iterdir()) == [".key.lock", "key"]
+    assert sorted(path.name for path in place.parent.iterdir()) == [".key.lock", ".key.seal", "key"]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "gone"])
+def test_thing_that_was_damaged_is_made_anew(cache: Path, damage: str) -> None:
+    def make(place: Path) -> None:
+        place.mkdir()
+        (place / "whole").write_text("content")
+
+    place = cached("trees", "key", make)
+    if damage == "gone":
+        (place / "whole").unlink()
+    else:
+        (place / "whole").write_text("con")
+
+    assert cached("trees", "key", make) == place
+
+    assert (place / "whole").read_text() == "content"
+    assert sorted(path.name for path in (cache / "trees").iterdir()) == [
+        ".key.lock",
+        ".key.seal",
+        "key",
+    ]
+
+
+def test_thing_that_another_process_makes_is_waited_for(cache: Path) -> None:
+    said: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILDER.replace("sleep(60)", "sleep(0.5)")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FLEETPOLICY_CACHE": str(cache)},
+    ) as builder:
+        assert builder.stdout is not None
+        assert builder.stdout.readline() == "began\n"
+        place = cached("trees", "key", Path.mkdir, said.append)
+
+    assert [path.name for path in place.iterdir()] == ["half"]
+    assert said == [
+        f"waiting for process {builder.pid}, or what it started, to be done with {place}"
+    ]
 
 
 def test_thing_that_fails_to_be_made_is_not_there(cache: Path) -> None:
@@ -88,8 +129,10 @@ def test_thing_that_fails_to_be_made_is_not_there(cache: Path) -> None:
 
 
 @pytest.mark.shows("FP812")
+@pytest.mark.usefixtures("room")
 def test_disk_that_is_full_is_a_finding(cache: Path) -> None:
     def make(place: Path) -> None:
+        place.mkdir()
         with Path("/dev/full").open("wb") as full:
             full.write(b"x")
         place.touch()
@@ -102,14 +145,18 @@ def test_disk_that_is_full_is_a_finding(cache: Path) -> None:
     assert (str(finding.span), finding.rule.id, finding.why) == (
         str(place),
         "FP812",
-        f"{place}: No space left on device",
+        f"{place}: No space left on device; 3 MiB are free in {place.parent}",
     )
+    assert sorted(path.name for path in place.parent.iterdir()) == [".key.lock"]
 
 
+@pytest.mark.shows("FP812")
+@pytest.mark.usefixtures("room")
 def test_disk_without_room_is_a_finding_before_the_work(cache: Path) -> None:
     with pytest.raises(FleetPolicyError) as caught:
-        need_room(cache, 1 << 60)
+        need_room(cache, 1 << 60, cache_refusal)
 
     (finding,) = caught.value.diagnostics
     assert finding.rule.id == "FP812"
-    assert finding.why.startswith("1,099,511,627,776 MiB are needed and ")
+    why = f"1,099,511,627,776 MiB are needed, and 3 MiB are free in {cache}"
+    assert (str(finding.span), finding.why) == (str(cache), why)

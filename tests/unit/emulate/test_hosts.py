@@ -10,9 +10,11 @@ from fleetpolicy.diagnostics import Diagnostic, FleetPolicyError
 from fleetpolicy.emulate import boots, hostfolder, hosts
 from fleetpolicy.emulate.hostfolder import HostFolder
 from fleetpolicy.emulate.image import Image
-from fleetpolicy.emulate.machine import Machine, find, stop
+from fleetpolicy.emulate.machine import Machine
+from fleetpolicy.emulate.process import find, stop
 from fleetpolicy.emulate.programs import Programs
 from fleetpolicy.emulate.qemu import Emulator
+from fleetpolicy.emulate.qmp import WORDS
 from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.inventory import InventoryHost
 from tests.unit.emulate.shells import shell
@@ -40,7 +42,7 @@ def host(tmp_path: Path) -> InventoryHost:
 
 def folder_of(host: InventoryHost, *, with_disk: bool = True) -> Path:
     folder = Path(host.lab)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, mode=0o700)
     (folder / "host.json").write_text(json.dumps(MARKER))
     if with_disk:
         (folder / "disk").touch()
@@ -53,7 +55,7 @@ def running(host: InventoryHost) -> Iterator[Path]:
     folder = folder_of(host)
     program = folder / "qemu-system-aarch64"
     program.symlink_to(sys.executable)
-    command = [str(program), "-c", "import time; time.sleep(600)"]
+    command = [str(program), "-c", "import time; time.sleep(600)", *WORDS]
     with subprocess.Popen(command, cwd=folder) as process:
         yield folder
         process.kill()
@@ -79,7 +81,8 @@ def test_status_tells_how_far_a_host_is(host: InventoryHost) -> None:
 def test_status_of_a_host_that_answers_nobody_names_its_process(
     host: InventoryHost, running: Path
 ) -> None:
-    assert hosts.status(host) == f"does not answer; process {find(running)}"
+    said = f"Can't open user config file {running}/ssh_config: No such file or directory"
+    assert hosts.status(host) == f"does not answer; process {find(running)}; ssh says: {said}"
 
 
 @pytest.mark.accepts("FP835", "FP836")
@@ -236,7 +239,10 @@ def test_wait_ends_in_time(host: InventoryHost, running: Path) -> None:
 
     assert refused(caught.value) == (
         "FP834",
-        "nobody answered for 0 s",
+        (
+            "nobody answered for 0 s; ssh says: "
+            f"Can't open user config file {running}/ssh_config: No such file or directory"
+        ),
         f"see {running}/console, then run: fleetpolicy lab boot or lab reset",
     )
 
@@ -253,6 +259,7 @@ def test_state_is_private(host: InventoryHost) -> None:
 
 
 @pytest.mark.shows("FP830")
+@pytest.mark.usefixtures("room")
 def test_disk_that_cannot_be_copied_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +283,7 @@ def test_start_takes_another_port_where_one_was_taken(
     program.write_text(
         f"#!/bin/sh\necho >> {count}\n"
         f'[ "$(wc -l < {count})" -gt {refusals} ] || {{ echo "{refusal}" >&2; exit 1; }}\n'
-        f"exec {sys.executable} -c '{ANSWERS}' qemu-system-aarch64\n"
+        f"exec {sys.executable} -c '{ANSWERS}' \"$@\"\n"
     )
     program.chmod(0o755)
     ports: list[int] = []

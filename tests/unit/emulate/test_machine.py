@@ -15,19 +15,17 @@ from fleetpolicy.emulate.machine import (
     Machine,
     _not_started,
     arguments,
-    find,
     run,
     start,
-    stop,
     tail,
-    wait,
 )
+from fleetpolicy.emulate.process import find, stop, wait
 from fleetpolicy.emulate.qemu import Emulator
 from fleetpolicy.emulate.qmp import Monitor
 
 MACHINE = Machine("max", 512, 1, ("-kernel", "/boot/vmlinuz"), ("-device", "edu"))
-# A process in QEMU's place that answers on its monitor: name, working folder and monitor are what
-# the code goes by. The real one runs in tests/lab.
+# A process in QEMU's place that answers on its monitor: its words, working folder and monitor are
+# what the code goes by. The real one runs in tests/lab.
 ANSWERS = """
 import signal, socket
 signal.signal(signal.SIGTERM, signal.{on_term})

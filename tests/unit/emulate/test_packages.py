@@ -79,6 +79,17 @@ def test_package_that_was_cut_off_is_fetched_anew(mirror: Path, cache: Path) -> 
     assert path.read_bytes() == mirror.read_bytes()
 
 
+def test_package_that_was_changed_is_fetched_anew(mirror: Path, cache: Path) -> None:
+    wanted = package(mirror)
+    (kept,) = fetch((wanted,), lambda _: None)
+    kept.write_bytes(mirror.read_bytes()[:-1] + b"x")
+
+    (path,) = fetch((wanted,), lambda _: None)
+
+    assert path.parent == cache / "packages"
+    assert path.read_bytes() == mirror.read_bytes()
+
+
 def test_package_with_other_content_is_refused(mirror: Path, cache: Path) -> None:
     wanted = package(mirror)
     mirror.write_bytes(mirror.read_bytes()[:-1] + b"x")
