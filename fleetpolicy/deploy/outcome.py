@@ -47,7 +47,7 @@ def _status(
         return ("stale" if said == "stale" else "failed"), last.message
     done = str(first.result.get("status", first.status))
     if not first.result.get("needs_reboot") or options.check or "record" in last.result:
-        return done, ""
+        return done, str(first.result.get("msg") or "")
     if options.no_reboot:
         return "pending-reboot", ""
     if run.is_interrupted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = """
 module: fleetpolicy_agent
-short_description: Look at a host, apply a fleetpolicy bundle to it, or boot a simulated one
+short_description: Look at a host, change or measure it, or boot a simulated one
 description:
   - An action plugin of the same name sends the agent in one round trip. This module does the same
     work where the connection cannot take a program on standard input.
@@ -13,7 +13,7 @@ options:
   verb:
     description: What to do.
     type: str
-    choices: [look, apply, measure, reboot]
+    choices: [look, apply, install, measure, reboot]
     required: true
   root:
     description: The folder that stands for / on a simulated host; / on any other.
@@ -22,6 +22,11 @@ options:
   bundle:
     description: What to apply. In a playbook, give bundles instead; the action plugin reads it.
     type: dict
+  modules:
+    description: >-
+      Kernel modules to install. In a playbook, release and path each; the action plugin reads them.
+    type: list
+    elements: dict
   devices:
     description: PCI addresses to measure, each with the BARs that are meant, none for all of them.
     type: dict
@@ -61,20 +66,17 @@ record:
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402 Ansible wants documentation first
 from ansible.module_utils.fleetpolicy_agent.main import answer  # noqa: E402
 
-VERBS = ["look", "apply", "measure", "reboot"]
+VERBS = ["look", "apply", "install", "measure", "reboot"]
 
 
 def main() -> None:
     """Answer one request."""
     module = AnsibleModule(
         argument_spec={
-            "verb": {
-                "type": "str",
-                "choices": ["look", "apply", "measure", "reboot"],
-                "required": True,
-            },
+            "verb": {"type": "str", "choices": VERBS, "required": True},
             "root": {"type": "path", "default": "/"},
             "bundle": {"type": "dict"},
+            "modules": {"type": "list", "elements": "dict"},
             "devices": {"type": "dict"},
             "check": {"type": "bool", "default": False},
             "diff": {"type": "bool", "default": False},

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-
 from ansible.module_utils.fleetpolicy_agent.bundle import Bundle
 from ansible.module_utils.fleetpolicy_agent.domains import running_domains
 from ansible.module_utils.fleetpolicy_agent.host import AgentError, Host
+from ansible.module_utils.fleetpolicy_agent.lock import Lock
 from ansible.module_utils.fleetpolicy_agent.look import look
 from ansible.module_utils.fleetpolicy_agent.now import Now
 from ansible.module_utils.fleetpolicy_agent.state import boot_id
@@ -27,7 +25,7 @@ def apply(host: Host, bundle: Bundle, *, check: bool, diff: bool) -> dict[str, o
     Raises:
         AgentError: It cannot be done; the host is as it was.
     """
-    with _Lock(host):
+    with Lock(host):
         now = Now(host, bundle)
         reasons = [] if now.is_done else now.stale_reasons()
         if reasons:
@@ -51,23 +49,6 @@ def apply(host: Host, bundle: Bundle, *, check: bool, diff: bool) -> dict[str, o
         if not check and not needs_reboot:
             reply["record"] = look(host)
         return reply
-
-
-class _Lock:
-    """Keep a second run away while one changes a host; the lock ends with the process."""
-
-    def __init__(self, host: Host) -> None:
-        self._descriptor = os.open(host.root, os.O_RDONLY | os.O_DIRECTORY)
-
-    def __enter__(self) -> None:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._descriptor)
-            raise AgentError("another run is changing this host; wait for its end") from error
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
 
 
 def _check_guests(bundle: Bundle, running: frozenset[str]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 
 PROBE_TIMEOUT_SECONDS = 30
 COMMAND_TIMEOUT_SECONDS = 900
+MOST_WORDS = 2000
 
 
 class AgentError(Exception):
@@ -100,6 +101,16 @@ class Host:
             )
         except (OSError, subprocess.TimeoutExpired):
             return None
+
+    def failure(self, *argv: str) -> str:
+        """Run a program that changes the host, and return how it failed; empty when it did not."""
+        done = self.run(*argv, timeout=COMMAND_TIMEOUT_SECONDS)
+        if done is None:
+            return f"{argv[0]} is not there or did not end"
+        if not done.returncode:
+            return ""
+        words = (done.stderr or done.stdout).strip()[-MOST_WORDS:]
+        return f"{' '.join(argv)} failed ({done.returncode}): {words}"
 
     def output(self, *argv: str) -> str | None:
         """Return what a program printed, or None when it is not there or failed."""

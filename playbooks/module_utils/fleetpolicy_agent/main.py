@@ -30,7 +30,8 @@ def answer(request: dict[str, object]) -> dict[str, object]:
     """Return the reply to a request; whatever goes wrong is said in it.
 
     Args:
-        request: verb and root; for apply also bundle, check and diff; for measure also devices.
+        request: verb and root; for apply also bundle, check and diff; for install also modules and
+            check; for measure also devices.
     """
     try:
         return _answer(request)
@@ -49,6 +50,8 @@ def _answer(request: dict[str, object]) -> dict[str, object]:
         return {"status": "ok", "message": "", "record": look(host)}
     if verb == "apply":
         return _apply(host, request)
+    if verb == "install":
+        return _install(host, request)
     if verb == "measure":
         return _measure(host, request)
     if verb == "reboot":
@@ -65,6 +68,13 @@ def _apply(host: Host, request: dict[str, object]) -> dict[str, object]:
     _outlive_the_connection()
     bundle = Bundle(request.get("bundle"))
     return apply(host, bundle, check=request.get("check") is True, diff=request.get("diff") is True)
+
+
+def _install(host: Host, request: dict[str, object]) -> dict[str, object]:
+    from ansible.module_utils.fleetpolicy_agent.install import install  # noqa: PLC0415
+
+    _outlive_the_connection()
+    return install(host, request.get("modules"), check=request.get("check") is True)
 
 
 def _measure(host: Host, request: dict[str, object]) -> dict[str, object]:

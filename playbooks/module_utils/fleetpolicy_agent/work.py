@@ -10,7 +10,7 @@ from ansible.module_utils.fleetpolicy_agent.bootloader import GRUB_BLS, loader_o
 from ansible.module_utils.fleetpolicy_agent.bundle import COMMAND_LINE, Bundle, DomainStep
 from ansible.module_utils.fleetpolicy_agent.domains import define, domain_names, undefine
 from ansible.module_utils.fleetpolicy_agent.files import Change, Kept, read_plain
-from ansible.module_utils.fleetpolicy_agent.host import COMMAND_TIMEOUT_SECONDS, AgentError, Host
+from ansible.module_utils.fleetpolicy_agent.host import AgentError, Host
 from ansible.module_utils.fleetpolicy_agent.kernel import release_of
 from ansible.module_utils.fleetpolicy_agent.now import Now
 from ansible.module_utils.fleetpolicy_agent.owned import DROP_IN, MANIFEST, PENDING
@@ -18,7 +18,6 @@ from ansible.module_utils.fleetpolicy_agent.platform import boot_facts
 
 MANIFEST_MODE = 0o644
 NOTE_MODE = 0o600
-MOST_WORDS = 2000
 GRUB: tuple[str, ...] = ("update-grub",)
 INITRAMFS: dict[object, tuple[str, ...]] = {
     # All of them: nobody knows yet which kernel boots next.
@@ -110,19 +109,9 @@ class Work:
     def _run_commands(self) -> None:
         for command in self._commands:
             self._ran.append(command)
-            said = self._said(command)
+            said = self._host.failure(*command)
             if said:
                 raise AgentError(said)
-
-    def _said(self, command: tuple[str, ...]) -> str:
-        """Run a command and return how it failed; empty when it did not."""
-        done = self._host.run(*command, timeout=COMMAND_TIMEOUT_SECONDS)
-        if done is None:
-            return f"{command[0]} is not there or did not end"
-        if not done.returncode:
-            return ""
-        words = (done.stderr or done.stdout).strip()[-MOST_WORDS:]
-        return f"{' '.join(command)} failed ({done.returncode}): {words}"
 
     def _define_domains(self) -> None:
         for step in self._bundle.domains:
@@ -143,7 +132,7 @@ class Work:
         except (AgentError, OSError) as error:
             return f"and it could not be undone: {error}; look at this host by hand"
         # They ran with the new files, perhaps half way; let them run with the old ones again.
-        again = [command for command in self._ran if self._said(command)]
+        again = [command for command in self._ran if self._host.failure(*command)]
         failed = f", but {again[0][0]} fails with them too" if again else ""
         return f"every file is as it was before{failed}"
 

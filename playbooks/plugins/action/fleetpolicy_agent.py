@@ -41,7 +41,20 @@ main()
 
 
 def _pack(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return _pack_bytes(text.encode())
+
+
+def _pack_bytes(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
+def _module(release: str, path: str) -> dict[str, str]:
+    """Return a kernel module as the agent takes it."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise AnsibleActionFail(f"{path}: {error.strerror}") from error
+    return {"release": release, "name": Path(path).name, "content": _pack_bytes(data)}
 
 
 @cache
@@ -73,13 +86,13 @@ def program(request: dict[str, Any]) -> str:
 
 
 class ActionModule(ActionBase):
-    """Look at a host, apply a bundle to it, measure it, or boot it where it is simulated."""
+    """Look at a host, change or measure it, or boot it where it is simulated."""
 
     _supports_check_mode = True
     _supports_diff = True
     _requires_connection = True
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"verb", "root", "bundles", "booted_after"})
+    _VALID_ARGS = frozenset({"verb", "root", "bundles", "modules", "booted_after"})
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -101,6 +114,10 @@ class ActionModule(ActionBase):
         """Return the request; bundles are read here, so that no template ever sees a content."""
         arguments = self._task.args
         request = {"verb": str(arguments["verb"]), "root": str(arguments.get("root", "/"))}
+        if request["verb"] == "install":
+            check = bool(self._task.check_mode)
+            modules = [_module(item["release"], item["path"]) for item in arguments["modules"]]
+            return {**request, "check": check, "modules": modules}
         if request["verb"] not in {"apply", "measure"}:
             return request
         path = Path(str(arguments["bundles"])) / f"{host}.json"

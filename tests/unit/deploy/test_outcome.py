@@ -31,6 +31,13 @@ def event(ended: str, /, **result: object) -> RunEvent:
             HostResult("a", "unchanged", (), rebooted=False, message=""),
         ),
         (
+            [event("ok", status="unchanged", msg="it has none of these kernels", paths=[])],
+            DONE,
+            HostResult(
+                "a", "unchanged", (), rebooted=False, message="it has none of these kernels"
+            ),
+        ),
+        (
             [event("failed", status="stale", msg="kernel 7.0 runs")],
             DONE,
             HostResult("a", "stale", (), rebooted=False, message="kernel 7.0 runs"),
