@@ -7,7 +7,7 @@ from typing import Any
 
 from fleetpolicy import __version__
 from fleetpolicy.cli.formats import FORMATS
-from fleetpolicy.cli.lab_arguments import lab_flags, measure_flags
+from fleetpolicy.cli.lab_arguments import lab_flags, measure_flags, parse_lab
 from fleetpolicy.cli.parser import Parser
 
 _EPILOG = """exit codes: 0 done, 1 bug, 2 changes or drift (with --detailed-exitcode), 3 invalid,
@@ -34,7 +34,7 @@ def _parse_verb(name: str, words: Sequence[str]) -> Namespace:
     verb.set_defaults(verb=name, module=module, function=function)
     for adder in (*adders, _output_flags):
         adder(verb)
-    return verb.parse_intermixed_args(words)
+    return parse_lab(verb, words) if name == "lab" else verb.parse_intermixed_args(words)
 
 
 def _overview() -> ArgumentParser:
@@ -54,20 +54,24 @@ def _overview() -> ArgumentParser:
     return parser
 
 
-def _fleet_flags(verb: ArgumentParser) -> None:
+def _inventory_flags(verb: ArgumentParser) -> None:
     verb.add_argument(
         "-i", "--inventory", type=Path, metavar="PATH",
         help="a fleet's folder, or anything that Ansible takes as an inventory",
     )  # fmt: skip
+    verb.add_argument("--limit", default="", metavar="PATTERN", help="hosts to work on")
+    verb.add_argument("--config", type=Path, metavar="FILE", help="settings (fleetpolicy.yaml)")
+
+
+def _fleet_flags(verb: ArgumentParser) -> None:
+    _inventory_flags(verb)
     verb.add_argument(
         "--policy", type=Path, action="append", default=[], metavar="PATH",
         help="policy files or folders, instead of the fleet's policies/",
     )  # fmt: skip
-    verb.add_argument("--limit", default="", metavar="PATTERN", help="hosts to work on")
     verb.add_argument(
         "--facts", type=Path, metavar="DIR", help="recorded facts, instead of the fleet's facts/"
     )
-    verb.add_argument("--config", type=Path, metavar="FILE", help="settings (fleetpolicy.yaml)")
     verb.add_argument(
         "--profile", choices=("basic", "safety", "production"), default="safety",
         help="how strict to be (default: %(default)s)",
@@ -200,7 +204,7 @@ def _explain_flags(verb: ArgumentParser) -> None:
 def _facts_flags(verb: ArgumentParser) -> None:
     verb.add_argument("action", choices=("collect", "show", "diff"))
     verb.add_argument(
-        "what", nargs="*", metavar="HOST|A B",
+        "what", nargs="*", default=[], metavar="HOST|A B",
         help="a host to show, or two folders or files of records to compare",
     )  # fmt: skip
     verb.add_argument("--bundle", action="store_true", help="collect into one file, hosts.jsonl")
@@ -291,5 +295,5 @@ _VERBS: dict[str, _Verb] = {
               _prove_flags, *_ON_HOSTS),
     "lab measure": ("Measure stage 2 on real kernels", "measure", "measure", measure_flags),
     "lab": ("Run the simulated and emulated hosts of an inventory", "lab", "lab", lab_flags,
-            _fleet_flags),
+            _inventory_flags),
 }  # fmt: skip

@@ -1,17 +1,75 @@
 """Declare the flags of lab and of lab measure."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from pathlib import Path
+
+_ACTIONS = {
+    "up": "start what is off, made first where it is not there, and wait for it",
+    "status": "tell what each host does, a line each",
+    "ssh": "enter HOST, or run COMMAND on it; flags of ours go before COMMAND",
+    "logs": "print what HOST's firmware, loader and kernel said since it was started",
+    "boot": "reboot, into another kernel with --kernel; what is off is started",
+    "reset": "make anew, as they were in the beginning",
+    "down": "end and remove, with all that is on them",
+}
+_BARE = frozenset({"-h", "--help", "-q", "--quiet", "-v", "--verbose"})
+"""Flags of lab that take no word."""
 
 
 def lab_flags(verb: ArgumentParser) -> None:
     """Declare what is done with which host."""
-    verb.add_argument("action", choices=("up", "status", "ssh", "logs", "boot", "reset", "down"))
-    verb.add_argument("host", nargs="?", default="", metavar="HOST")
-    verb.add_argument("command", nargs="*", metavar="COMMAND", help="for ssh, run this")
+    verb.formatter_class = RawDescriptionHelpFormatter
+    told = "".join(f"\n  {action:<8}{text}" for action, text in _ACTIONS.items())
+    verb.epilog = f"actions, on the whole lab without HOST or --limit:{told}"
+    verb.add_argument("action", choices=tuple(_ACTIONS))
+    verb.add_argument("host", nargs="?", default="", metavar="HOST", help="this one alone")
+    # No word gets here: parse_lab takes the command off.
+    verb.add_argument("command", nargs="*", default=[], metavar="COMMAND", help="for ssh, run this")
     verb.add_argument(
-        "--kernel", default="", metavar="RELEASE", help="boot this kernel from now on"
-    )
+        "--kernel", default="", metavar="RELEASE",
+        help="for boot, this kernel from now on: how a release begins, or newest",
+    )  # fmt: skip
+
+
+def parse_lab(verb: ArgumentParser, words: Sequence[str]) -> Namespace:
+    """Return the arguments of lab; what follows HOST is a command with flags of its own.
+
+    Raises:
+        SystemExit: Help was asked for, or the usage is wrong.
+    """
+    own, command = _split(words)
+    arguments = verb.parse_intermixed_args(own)
+    arguments.command = command
+    if command and arguments.action != "ssh":
+        verb.error(f"{command[0]} is one word too many: lab {arguments.action} takes one HOST")
+    if arguments.kernel and arguments.action != "boot":
+        verb.error("--kernel is for lab boot alone")
+    return arguments
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return our words, and the command: from the third word on that belongs to no flag."""
+    own: list[str] = []
+    rest, plain, has_flags = list(words), 0, True
+    while rest:
+        word = rest.pop(0)
+        if word == "--" and has_flags:
+            has_flags = False
+            continue
+        is_flag = has_flags and word.startswith("-")
+        plain += not is_flag
+        if plain > 2:  # noqa: PLR2004 the action and the host
+            return own, [word, *rest]
+        own.append(word)
+        if is_flag and _takes_a_word(word) and rest:
+            own.append(rest.pop(0))
+    return own, []
+
+
+def _takes_a_word(flag: str) -> bool:
+    is_whole = "=" not in flag if flag.startswith("--") else len(flag) == len("-i")
+    return is_whole and flag not in _BARE
 
 
 def measure_flags(verb: ArgumentParser) -> None:

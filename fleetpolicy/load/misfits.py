@@ -11,6 +11,14 @@ from fleetpolicy.load.wording import describe_pattern
 
 KeyPath = tuple[str | int, ...]
 
+_SHAPES = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+"""What a value is to be, by pydantic's word for its misfit."""
 _LONGEST = 60
 _TOLD = 1_000
 _QUOTE = "; quote it"
@@ -55,13 +63,25 @@ def _explain(item: Any, path: KeyPath, model: type[BaseModel] | None) -> Misfit:
         reading = message.removesuffix(_QUOTE)
         return Misfit(path, f"{where} {reading}", "put it in quotes", is_unquoted=True)
     if kind == "value_error":
-        said, _, wanted = message.partition("; write ")
-        why = f"{where}: {said}" if path else said
-        return Misfit(path, why, f"write {wanted}" if wanted else f"correct {where}")
+        return _explain_value(path, given, message)
     return Misfit(path, f"{where} is {_show(given)}", _demand(item, message))
 
 
+def _explain_value(path: KeyPath, given: Any, message: str) -> Misfit:
+    """Explain what a validator of ours said: what is wrong, what to write instead, or both."""
+    where = spell_path(path)
+    if message.startswith("write "):
+        return Misfit(path, f"{where} is {_show(given)}", message)
+    said, _, wanted = message.partition("; ")
+    why = f"{where}: {said}" if path else said
+    return Misfit(path, why, wanted or f"correct {where}")
+
+
 def _demand(item: Any, message: str) -> str:
+    if item["type"] in _SHAPES:
+        return f"write {_SHAPES[item['type']]}"
+    if item["type"] == "model_type":
+        return "write a mapping"
     if item["type"] == "literal_error":
         return f"write one of {item['ctx']['expected']}"
     if item["type"] == "string_pattern_mismatch":

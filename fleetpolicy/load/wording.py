@@ -5,7 +5,7 @@ from typing import Any, get_args
 from pydantic import StringConstraints
 from pydantic.fields import FieldInfo
 
-from fleetpolicy.model import scalars
+from fleetpolicy.model import emulated, scalars
 from fleetpolicy.model.guest import GuestSpec
 
 _WORDS: tuple[tuple[Any, str], ...] = (
@@ -40,6 +40,8 @@ _WORDS: tuple[tuple[Any, str], ...] = (
     (scalars.Share, "a number of hosts, such as 5, or a percentage, such as 5%"),
     (scalars.Clock, "a time of day from 00:00 to 23:59, such as 02:00"),
     (scalars.TimeZone, "a time zone's name, such as UTC or Europe/Berlin"),
+    (emulated.KernelPrefix, "newest, or how a release begins, in two numbers at least: 6.12"),
+    (emulated.DeviceSerial, "letters and digits, at most 20"),
     (GuestSpec.model_fields["host"], "the name of a host of the inventory, such as gh-01"),
 )
 

@@ -19,6 +19,7 @@ KernelPrefix = Annotated[Text, Field(pattern=r"^(newest|[1-9][0-9]*\.[0-9]+(\.[0
 DeviceModel = Literal["e1000e", "edu", "igb", "ivshmem", "nvme"]
 DeviceSerial = Annotated[Text, Field(pattern=r"^[A-Za-z0-9]{1,20}\Z")]
 _LEAST_MIB = 1024
+_OF_ONE_MODEL = {"serial": "nvme", "size": "ivshmem"}
 
 
 class EmulatedDevice(Document):
@@ -39,7 +40,12 @@ class EmulatedDevice(Document):
     def _fits(self) -> "EmulatedDevice":
         kib = size_kib(self.size)
         if kib & (kib - 1):
-            raise ValueError(f"size {self.size} is no power of two")
+            next_kib = 1 << kib.bit_length()
+            wanted = f"{next_kib >> 10}MiB" if next_kib >> 10 else f"{next_kib}KiB"
+            raise ValueError(f"size {self.size} is no power of two; write size: {wanted}")
+        for key, model in _OF_ONE_MODEL.items():
+            if key in self.model_fields_set and self.model != model:
+                raise ValueError(f"{self.model} takes no {key}, which {model} does; remove {key}")
         return self
 
 
@@ -68,5 +74,5 @@ class EmulatedHost(Document):
                 f"memory {self.memory} is less than {_LEAST_MIB}MiB; write memory: {_LEAST_MIB}MiB"
             )
         if len(set(self.kernels)) < len(self.kernels):
-            raise ValueError("a kernel is named twice")
+            raise ValueError("a kernel is named twice; remove one")
         return self

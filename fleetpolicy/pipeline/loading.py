@@ -28,10 +28,12 @@ from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import NO_INVENTORY, OFFLINE
 
 __all__ = [
+    "Hosts",
     "Loaded",
     "Looked",
     "dump_record",
     "load",
+    "load_hosts",
     "load_policy",
     "look",
     "narrow",
@@ -53,6 +55,15 @@ class Loaded:
     inventory: Inventory
     findings: tuple[Diagnostic, ...]
     today: date = date.max
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """An inventory alone."""
+
+    places: Places
+    inventory: Inventory
+    findings: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,30 @@ def load(request: Request) -> Loaded:
     Raises:
         FleetPolicyError: With the findings of both.
     """
+    places, source = _sources_of(request)
+    try:
+        policy, findings = load_policies(places.policies)
+    except FleetPolicyError as error:
+        _raise_with_inventory(error, source, request.limit)
+    patterns = {match.pattern for *_, match in policy.host_matches() if match.pattern}
+    inventory = load_inventory(source, limit=request.limit, patterns=sorted(patterns))
+    remarks = (*findings, *inventory.remarks)
+    return Loaded(places, policy, inventory, remarks, today_of(request))
+
+
+def load_hosts(request: Request) -> Hosts:
+    """Return the inventory alone, for work that no policy decides.
+
+    Raises:
+        FleetPolicyError: With its findings.
+    """
+    places, source = _sources_of(request)
+    inventory = load_inventory(source, limit=request.limit)
+    return Hosts(places, inventory, inventory.remarks)
+
+
+def _sources_of(request: Request) -> tuple[Places, Path]:
+    """Return where the files of the fleet are, its inventory among them."""
     if request.max_age:
         parse_age(request.max_age)  # refused before anything is read, records or none
     places = places_of(request)
@@ -102,14 +137,7 @@ def load(request: Request) -> Loaded:
                 fix="add -i, such as -i inventories/demo",
             )
         )
-    try:
-        policy, findings = load_policies(places.policies)
-    except FleetPolicyError as error:
-        _raise_with_inventory(error, places.inventory, request.limit)
-    patterns = {match.pattern for *_, match in policy.host_matches() if match.pattern}
-    inventory = load_inventory(places.inventory, limit=request.limit, patterns=sorted(patterns))
-    remarks = (*findings, *inventory.remarks)
-    return Loaded(places, policy, inventory, remarks, today_of(request))
+    return places, places.inventory
 
 
 def _raise_with_inventory(error: FleetPolicyError, inventory: Path, limit: str) -> NoReturn:
@@ -128,7 +156,7 @@ def narrow(loaded: Loaded, names: Collection[str]) -> Loaded:
     return replace(loaded, inventory=replace(inventory, hosts=hosts))
 
 
-def records_of(request: Request, loaded: Loaded, *, may_look: bool = True) -> Looked:
+def records_of(request: Request, loaded: Hosts | Loaded, *, may_look: bool = True) -> Looked:
     """Return the records to judge hosts by: recorded ones, or those of a look.
 
     Args:
@@ -166,7 +194,7 @@ def judge_ages(
     return find_old(records, limit, now()) if limit else ()
 
 
-def _need_look(loaded: Loaded, request: Request) -> Diagnostic:
+def _need_look(loaded: Hosts | Loaded, request: Request) -> Diagnostic:
     hosts = amount(len(loaded.inventory.hosts), "host")
     because = "--offline forbids a look" if request.offline else "this command contacts no host"
     return OFFLINE.at(
@@ -176,7 +204,7 @@ def _need_look(loaded: Loaded, request: Request) -> Diagnostic:
     )
 
 
-def look(request: Request, loaded: Loaded, hosts: Iterable[str]) -> Looked:
+def look(request: Request, loaded: Hosts | Loaded, hosts: Iterable[str]) -> Looked:
     """Return the records of a look at hosts now, simulated ones built first where they are not.
 
     Raises:

@@ -12,7 +12,7 @@ from fleetpolicy.diagnostics import (
 )
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.fleet import FleetHost
-from fleetpolicy.pipeline.loading import Loaded
+from fleetpolicy.pipeline.loading import Hosts, Loaded
 from fleetpolicy.pipeline.rules import UNKNOWN_SUBJECT
 from fleetpolicy.pipeline.work import Work
 
@@ -48,7 +48,7 @@ def choose_host(work: Work, name: str, profile: Profile) -> FleetHost:
     raise FleetPolicyError(missing_host(work.loaded, name))
 
 
-def missing_host(loaded: Loaded, name: str) -> Diagnostic:
+def missing_host(loaded: Hosts | Loaded, name: str) -> Diagnostic:
     """Return a finding about a host that the inventory, or --limit, does not have."""
     names = sorted(loaded.inventory.hosts)
     if name in loaded.inventory.names:

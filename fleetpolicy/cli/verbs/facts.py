@@ -13,7 +13,7 @@ from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Sp
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.factdiff import FactsDifference
 from fleetpolicy.pipeline.ages import now
-from fleetpolicy.pipeline.loading import Loaded, Looked, load, look, records_of
+from fleetpolicy.pipeline.loading import Hosts, Looked, load_hosts, look, records_of
 from fleetpolicy.pipeline.recording import is_bundled, keep_records, prune_records, read_looks
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import NO_SUCH_RECORDS, UNKNOWN_SUBJECT
@@ -28,7 +28,7 @@ def facts(arguments: Namespace, output: Output) -> ExitStatus:
     if arguments.action == "diff":
         return _diff(arguments, output)
     request = request_of(arguments, output)
-    loaded = load(request)
+    loaded = load_hosts(request)
     if arguments.action == "collect":
         return _collect(request, loaded, arguments, output)
     return _show(records_of(request, loaded), arguments.what, output)
@@ -64,7 +64,7 @@ def _show(looked: Looked, names: Iterable[str], output: Output) -> ExitStatus:
     return status if chosen else ExitStatus.INVALID
 
 
-def _collect(request: Request, loaded: Loaded, arguments: Namespace, output: Output) -> ExitStatus:
+def _collect(request: Request, loaded: Hosts, arguments: Namespace, output: Output) -> ExitStatus:
     """Record hosts; those that cannot be reached keep their old record."""
     for name in arguments.what:
         if name not in loaded.inventory.hosts:

@@ -14,16 +14,15 @@ from fleetpolicy.diagnostics import Diagnostic, ExitStatus, FleetPolicyError, Su
 from fleetpolicy.emulate import hosts as emulated
 from fleetpolicy.lab import boot, build, ensure, remove, set_kernel, status
 from fleetpolicy.model.inventory import InventoryHost
-from fleetpolicy.pipeline.loading import Loaded, load
+from fleetpolicy.pipeline.loading import Hosts, load_hosts
 from fleetpolicy.pipeline.rules import NOT_EMULATED, NOT_SIMULATED
 
-_ENTERING = ("logs", "ssh")
 _OF_ALL_THAT_IS_LEFT = ("down", "status")
 
 
 def lab(arguments: Namespace, output: Output) -> ExitStatus:
     """Build, boot, show, enter or remove the hosts of the lab."""
-    loaded = load(request_of(arguments, output))
+    loaded = load_hosts(request_of(arguments, output))
     left = _left_behind(loaded) if arguments.action in _OF_ALL_THAT_IS_LEFT else ()
     known = {*loaded.inventory.hosts, *(host.name for host in left)}
     if arguments.host and arguments.host not in known:
@@ -36,8 +35,14 @@ def lab(arguments: Namespace, output: Output) -> ExitStatus:
     gone = [host for host in left if arguments.host in {"", host.name}]
     if not hosts and not gone:
         raise FleetPolicyError(_nothing_to_run(loaded, arguments.host))
-    if arguments.action in _ENTERING:
-        return _enter(arguments, _one(loaded, hosts, arguments.action))
+    if arguments.action == "ssh":
+        # The session takes the place of this process.
+        words = emulated.session(_one(loaded, hosts, "ssh"))
+        os.execvp("ssh", (*words, *arguments.command))  # noqa: S606 S607
+    if arguments.action == "logs":
+        return _print(_console(_one(loaded, hosts, "logs"), output), output)
+    if arguments.action == "status":
+        return _print_states((*hosts, *gone), output)
     for host in (host for host in hosts if host.simulated):
         _simulated(arguments, host, output)
     with interruptible():
@@ -47,17 +52,49 @@ def lab(arguments: Namespace, output: Output) -> ExitStatus:
         except KeyboardInterrupt:
             _tell_what_goes_on(emulating)
             raise
+    return _print("", output)
+
+
+def _print(text: str, output: Output) -> ExitStatus:
+    output.emit("lab", "ok", lambda _: text, {})
     return ExitStatus.DONE
 
 
-def _left_behind(loaded: Loaded) -> tuple[InventoryHost, ...]:
+def _print_states(hosts: Sequence[InventoryHost], output: Output) -> ExitStatus:
+    """Print what each host does, whatever comes of the others."""
+    lines: list[str] = []
+    try:
+        _each(
+            sorted(hosts, key=lambda host: not host.simulated),
+            lambda host: lines.append(f"{host.name}: {_state(host)}\n"),
+        )
+    except FleetPolicyError:
+        _print("".join(lines), output)
+        raise
+    return _print("".join(lines), output)
+
+
+def _state(host: InventoryHost) -> str:
+    if host.simulated:
+        return status(host)
+    return emulated.status(host) + ("" if host.emulated else "; the inventory has it no more")
+
+
+def _console(host: InventoryHost, output: Output) -> str:
+    text = emulated.console(host)
+    if not text:
+        output.progress(f"{host.name}: has printed nothing: {emulated.status(host)}")
+    return text
+
+
+def _left_behind(loaded: Hosts) -> tuple[InventoryHost, ...]:
     """Return emulated hosts that were started, and are none in the inventory any more."""
     inventory = loaded.inventory
     other = {name for name, host in inventory.hosts.items() if not host.emulated}
     return emulated.left_behind(Path(inventory.lab), inventory.names - other)
 
 
-def _nothing_to_run(loaded: Loaded, name: str) -> Diagnostic:
+def _nothing_to_run(loaded: Hosts, name: str) -> Diagnostic:
     return NOT_SIMULATED.at(
         loaded.inventory.source,
         why=f"{name} has neither fleetpolicy_model nor fleetpolicy_machine"
@@ -91,11 +128,9 @@ def _simulated(arguments: Namespace, host: InventoryHost, output: Output) -> Non
                 set_kernel(host, arguments.kernel)
             boot(host)
             output.progress(f"{host.name}: booted: {status(host)}")
-        case "down":
+        case _:
             remove(host)
             output.progress(f"{host.name}: removed")
-        case _:
-            sys.stdout.write(f"{host.name}: {status(host)}\n")
 
 
 def _emulated(
@@ -104,30 +139,30 @@ def _emulated(
     gone: Sequence[InventoryHost],
     output: Output,
 ) -> None:
-    def boot_one(host: InventoryHost) -> None:
-        output.progress(f"{host.name}: rebooting")
-        release = emulated.reboot(host, arguments.kernel, output.progress)
-        output.progress(f"{host.name}: runs {release}")
-
     match arguments.action:
         case "up" | "reset":
             _bring_up(hosts, output, anew=arguments.action == "reset")
         case "boot":
-            _each(hosts, boot_one)
-        case "down":
-            _each((*hosts, *gone), lambda host: _take_down(host, output))
+            _each(hosts, lambda host: _boot(host, arguments.kernel, output))
         case _:
-            _each((*hosts, *gone), _show)
+            _each((*hosts, *gone), lambda host: _take_down(host, output))
+
+
+def _boot(host: InventoryHost, kernel: str, output: Output) -> None:
+    """Reboot a host; one that is off is started first: only one that runs is told a kernel."""
+    started = emulated.switch_on(host, output.progress)
+    if started:
+        output.progress(f"{host.name}: booting: {host.lab}")
+        release = emulated.await_host(host)
+    if kernel or not started:
+        output.progress(f"{host.name}: rebooting")
+        release = emulated.reboot(host, kernel, output.progress)
+    output.progress(f"{host.name}: runs {release}")
 
 
 def _take_down(host: InventoryHost, output: Output) -> None:
-    emulated.switch_off(host, output.progress)
-    output.progress(f"{host.name}: removed")
-
-
-def _show(host: InventoryHost) -> None:
-    left = "" if host.emulated else "; the inventory has it no more"
-    sys.stdout.write(f"{host.name}: {emulated.status(host)}{left}\n")
+    was_there = emulated.switch_off(host, output.progress)
+    output.progress(f"{host.name}: {'removed' if was_there else 'was not built'}")
 
 
 def _each(hosts: Iterable[InventoryHost], do: Callable[[InventoryHost], None]) -> None:
@@ -170,7 +205,7 @@ def _bring_up(hosts: Sequence[InventoryHost], output: Output, *, anew: bool) -> 
         raise FleetPolicyError(*findings)
 
 
-def _one(loaded: Loaded, hosts: Sequence[InventoryHost], action: str) -> InventoryHost:
+def _one(loaded: Hosts, hosts: Sequence[InventoryHost], action: str) -> InventoryHost:
     """Return the emulated host that is meant."""
     found = [host for host in hosts if host.emulated]
     if len(found) == 1:
@@ -186,12 +221,3 @@ def _one(loaded: Loaded, hosts: Sequence[InventoryHost], action: str) -> Invento
             subject=Subject(hosts[0].name),
         )
     )
-
-
-def _enter(arguments: Namespace, host: InventoryHost) -> ExitStatus:
-    """Print the console of a host, or become a session on it."""
-    if arguments.action == "ssh":
-        # The session takes the place of this process.
-        os.execvp("ssh", (*emulated.session(host), *arguments.command))  # noqa: S606 S607
-    sys.stdout.write(emulated.console(host))
-    return ExitStatus.DONE

@@ -8,7 +8,7 @@ from fleetpolicy.cli.verbs.verdict import RESULTS, status_of
 from fleetpolicy.diagnostics import ExitStatus
 from fleetpolicy.model.plan import Deployment
 from fleetpolicy.pipeline.installing import install
-from fleetpolicy.pipeline.loading import load
+from fleetpolicy.pipeline.loading import load_hosts
 from fleetpolicy.report.product import Product
 from fleetpolicy.report.verification import deployment_document, write_deployment
 
@@ -16,7 +16,7 @@ from fleetpolicy.report.verification import deployment_document, write_deploymen
 def modules(arguments: Namespace, output: Output) -> ExitStatus:
     """Run `modules install`."""
     request = request_of(arguments, output)
-    loaded = load(request)
+    loaded = load_hosts(request)
     results = install(request, loaded, arguments.source, check=arguments.check)
     done = Deployment("", results)
     status = status_of(done)

@@ -237,3 +237,14 @@ def test_fleet_is_found_from_the_settings_of_its_repository(
     assert main(["plan", "--offline", "--limit", "old-01"]) == 0
 
     assert "host old-01: reboots\n" in said()
+
+
+@pytest.mark.ansible
+def test_facts_are_collected_before_there_is_a_policy(fleet: str, said: Said) -> None:
+    shutil.rmtree(Path(fleet, "policies"))
+    shutil.rmtree(Path(fleet, "facts"))
+
+    assert main(["facts", "collect", "-q", "-i", fleet, "old-01"]) == 0
+
+    assert said() == "1 host recorded in fleet/facts\n"
+    assert [path.name for path in Path(fleet, "facts").iterdir()] == ["old-01.json"]

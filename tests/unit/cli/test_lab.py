@@ -45,7 +45,7 @@ def test_down_of_hosts_that_are_not_there_is_fine(
 ) -> None:
     assert main(["lab", "down", "-i", fleet]) == 0
 
-    assert capsys.readouterr().err == "arm-01: removed\narm-02: removed\n"
+    assert capsys.readouterr().err == "arm-01: was not built\narm-02: was not built\n"
 
 
 def test_ssh_without_a_name_asks_for_one(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,3 +132,29 @@ def test_down_goes_on_after_a_host_that_cannot_be_removed(
     assert said.err == "arm-02: removed\n"
     assert "error FP835 no-lab-folder\n  host arm-01\n" in said.out
     assert (foreign.exists(), ours.exists()) == (True, False)
+
+
+def test_lab_asks_for_no_policy(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(fleet, "policies", "fleet.yaml").write_text("kind: FleetPolicy\n")
+
+    assert main(["lab", "status", "-i", fleet]) == 0
+    assert main(["lab", "down", "-i", fleet, "-q"]) == 0
+
+    assert capsys.readouterr() == ("arm-01: not built\narm-02: not built\n", "")
+
+
+def test_status_is_written_to_the_file_that_is_asked_for(
+    fleet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "status", "-i", fleet, "arm-01", f"--output=text={tmp_path}/lab.txt"]) == 0
+
+    assert (tmp_path / "lab.txt").read_text() == "arm-01: not built\n"
+    assert capsys.readouterr().out == ""
+
+
+def test_logs_of_a_host_that_was_never_started_say_so(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "logs", "-i", fleet, "arm-01"]) == 0
+
+    assert capsys.readouterr() == ("", "arm-01: has printed nothing: not built\n")

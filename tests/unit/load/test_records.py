@@ -138,7 +138,7 @@ def test_parse_record_with_several_faults_names_each_path() -> None:
             "facts.devices[1].address is '9:1:0'",
             "write a PCI address with its domain, such as 0009:01:00.0",
         ),
-        ("FP173", "facts.kernel.pageSizeKib is '64'", "make it a valid integer"),
+        ("FP173", "facts.kernel.pageSizeKib is '64'", "write a whole number"),
     ]
 
 
