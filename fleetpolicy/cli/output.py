@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fleetpolicy.cli.formats import writer_of
+from fleetpolicy.cli.pulse import Pulse
 from fleetpolicy.cli.target import Target, read_targets, write_target
 from fleetpolicy.diagnostics import (
     Diagnostic,
@@ -41,6 +42,7 @@ class Output:
         refused: What is wrong with targets that were asked for.
         unwritten: What could not be written in the end, collected as it happens: work on hosts
             goes on when a report is lost.
+        pulse: Says that work goes on between two lines of progress.
     """
 
     targets: tuple[Target, ...] = (Target(),)
@@ -51,6 +53,7 @@ class Output:
     verbose: bool = False
     refused: tuple[Diagnostic, ...] = ()
     unwritten: list[Diagnostic] = field(default_factory=list)
+    pulse: Pulse = field(default_factory=Pulse)
 
     @classmethod
     def of(cls, arguments: Namespace) -> "Output":
@@ -169,6 +172,7 @@ class Output:
         if not self.quiet:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
+            self.pulse.start(line)
 
 
 def _idle_text(product: Product, waived: tuple[Diagnostic, ...], palette: Palette) -> str:

@@ -38,6 +38,8 @@ def run(words: Sequence[str]) -> int:
         return _report_unusable(error, output)
     except Exception as error:  # noqa: BLE001 the last line before the user
         return _report_bug(error)
+    finally:
+        output.pulse.stop()
 
 
 def _run_verb(arguments: Namespace, output: Output) -> ExitStatus:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fleetpolicy.deploy import deploy
 from fleetpolicy.diagnostics import ExitStatus, FleetPolicyError, Span
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import Deployment, Plan
 from fleetpolicy.model.record import HostRecord
 from fleetpolicy.pipeline.data import playbooks_folder
@@ -82,6 +83,8 @@ def apply_plan(
         seen.add(event.host)
         request.progress(f"{event.host}: {event.task}: {event.status}")
 
+    if due := sum(not host.is_empty for host in plan.hosts):
+        request.progress(f"applying to {amount(due, 'host')}")
     options = RunOptions(
         playbooks_folder(),
         forks=request.forks,

@@ -6,6 +6,7 @@ from pathlib import Path
 from fleetpolicy.deploy import install_modules
 from fleetpolicy.diagnostics import FleetPolicyError, Span
 from fleetpolicy.load import read_prebuilt
+from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import HostResult
 from fleetpolicy.pipeline.data import playbooks_folder
 from fleetpolicy.pipeline.loading import Hosts, Loaded
@@ -30,6 +31,7 @@ def install(
     def tell(event: RunEvent) -> None:
         request.progress(f"{event.host}: {event.task}: {event.status}")
 
+    request.progress(f"bringing {amount(len(modules), 'module')} to {amount(len(hosts), 'host')}")
     options = RunOptions(playbooks_folder(), forks=request.forks, on_event=tell, check=check)
     return install_modules(modules, loaded.inventory, hosts, options)
 

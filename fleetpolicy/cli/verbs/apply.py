@@ -76,6 +76,7 @@ def apply(arguments: Namespace, output: Output) -> ExitStatus:
         ready = _saved(request, arguments.plan)
     else:
         ready = _made(request, output, telling)
+        output.pulse.stop()
         _approve(ready.plan, auto=arguments.auto_approve or arguments.check)
     deployment, records = apply_plan(
         request, ready.loaded, ready.plan, check=arguments.check, no_reboot=arguments.no_reboot

@@ -38,6 +38,7 @@ def lab(arguments: Namespace, output: Output) -> ExitStatus:
     if arguments.action == "ssh":
         # The session takes the place of this process.
         words = emulated.session(_one(loaded, hosts, "ssh"))
+        output.pulse.stop()
         os.execvp("ssh", (*words, *arguments.command))  # noqa: S606 S607
     if arguments.action == "logs":
         return _print(_console(_one(loaded, hosts, "logs"), output), output)
