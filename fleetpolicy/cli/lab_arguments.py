@@ -4,6 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptio
 from collections.abc import Sequence
 from pathlib import Path
 
+_MEASURED_DEVICES = ("8086:10d3", "1af4:1110")
 _ACTIONS = {
     "up": "start what is off, made first where it is not there, and wait for it",
     "status": "tell what each host does, a line each",
@@ -104,8 +105,10 @@ def measure_flags(verb: ArgumentParser) -> None:
 
 
 def _module(word: str) -> tuple[Path, str]:
-    """Return a folder and the parameters after it."""
+    """Return a folder, which is there, and the parameters after it."""
     folder, _, parameters = word.partition(":")
+    if not Path(folder).is_dir():
+        raise ArgumentTypeError(f"there is no folder {folder}")
     return Path(folder), parameters
 
 
@@ -114,6 +117,9 @@ def _binding(word: str) -> tuple[str, str]:
     identity, _, driver = word.partition("=")
     if not driver:
         raise ArgumentTypeError(f"{word} is no ID=DRIVER, such as 8086:10d3=vfio-pci")
+    if identity not in _MEASURED_DEVICES:
+        known = " and ".join(_MEASURED_DEVICES)
+        raise ArgumentTypeError(f"{identity} is not measured; {known} are")
     return identity, driver
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fleetpolicy.model.measurement import Comparison
+from fleetpolicy.model.plan import Check
 from fleetpolicy.model.record import HostFacts
+from fleetpolicy.report.product import Table
 from fleetpolicy.report.table import write_table
 
 _HEADER = (
@@ -41,6 +43,22 @@ class MeasuredCell:
 def write_cells(cells: Sequence[MeasuredCell]) -> str:
     """Return a row per cell and driver."""
     return write_table(_HEADER, [row for cell in cells for row in _rows(cell)])
+
+
+def cells_table(cells: Iterable[MeasuredCell]) -> Table:
+    """Return the rows of write_cells for formats that lay tables out."""
+    return Table("Kernels", _HEADER, tuple(row for cell in cells for row in _rows(cell)))
+
+
+def cell_check(cell: MeasuredCell) -> Check:
+    """Return a cell as a check of its kernel, named after the CPU; it says what differs."""
+    differs = "".join(
+        f"{item.device} {item.region}, {item.driver}, {item.case}: measured {item.measured}, "
+        f"predicted {item.predicted}\n"
+        for item in cell.comparisons
+        if not item.agrees
+    )
+    return Check(cell.release, cell.cpu, (), "no answer" if cell.seconds is None else differs)
 
 
 def write_comparisons(cells: Iterable[MeasuredCell]) -> str:

@@ -116,7 +116,7 @@ def say_waiver(waiver: Waiver) -> str:
 
 
 def flatten(row: Mapping[str, object]) -> dict[str, str]:
-    """Return a row of the document as words, without what is empty."""
+    """Return a row of the document as words, without what is empty; rows within it are counted."""
     return {name: said for name, value in row.items() if (said := _say(value))}
 
 
@@ -126,5 +126,7 @@ def _say(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_say(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
+        if value and all(isinstance(item, Mapping) for item in value):
+            return str(len(value))
         return ", ".join(_say(item) for item in value)
     return "" if value is None else str(value)

@@ -12,7 +12,9 @@ from fleetpolicy.pipeline.measuring import Matrix, Measured, findings_of, measur
 from fleetpolicy.report.document import findings_document
 from fleetpolicy.report.measurement import (
     MeasuredCell,
+    cell_check,
     cells_document,
+    cells_table,
     write_cells,
     write_comparisons,
 )
@@ -51,6 +53,8 @@ def measure(arguments: Namespace, output: Output) -> ExitStatus:
                 "findings": findings_document(findings, output.profile),
             },
             findings=findings,
+            checks=tuple(cell_check(cell) for cell in cells),
+            tables=(cells_table(cells),),
         )
     )
     return ExitStatus.DONE if green else ExitStatus.STOPPED

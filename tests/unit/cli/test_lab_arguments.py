@@ -4,9 +4,14 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.cli.arguments import parse
+from fleetpolicy.emulate.cells import NETWORK_CARD, SHARED_MEMORY
 
 
-def test_measure_is_a_command_of_two_words() -> None:
+def test_measure_is_a_command_of_two_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("drivers/mine", "other"):
+        Path(folder).mkdir(parents=True)
+
     arguments = parse(
         [
             *("lab", "measure", "--kernel", "6.12", "--kernel", "newest/arm64-16k"),
@@ -30,6 +35,8 @@ def test_measure_is_a_command_of_two_words() -> None:
     ("words", "why"),
     [
         (["--bind", "1af4:1110"], "1af4:1110 is no ID=DRIVER, such as 8086:10d3=vfio-pci"),
+        (["--bind", "8086:10d4=x"], "8086:10d4 is not measured; 8086:10d3 and 1af4:1110 are"),
+        (["--module", "/nowhere:mode=safe"], "there is no folder /nowhere"),
         (["--timeout", "0"], "0 is no number of seconds"),
     ],
 )
@@ -111,3 +118,8 @@ def test_help_of_lab_tells_what_each_action_does(capsys: pytest.CaptureFixture[s
     assert [line.split()[0] for line in told[2].splitlines()] == [
         *("up", "status", "ssh", "logs", "boot", "reset", "down"),
     ]
+
+
+@pytest.mark.parametrize("device", [NETWORK_CARD, SHARED_MEMORY])
+def test_every_measured_device_can_be_bound(device: str) -> None:
+    assert parse(["lab", "measure", "--bind", f"{device}=mine"]).bind == [(device, "mine")]

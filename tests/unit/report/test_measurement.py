@@ -1,12 +1,18 @@
 from fleetpolicy.model.measurement import Comparison
+from fleetpolicy.model.plan import Check
+from fleetpolicy.report.junit import write_junit
+from fleetpolicy.report.markdown import write_markdown
 from fleetpolicy.report.measurement import (
     MeasuredCell,
+    cell_check,
     cells_document,
+    cells_table,
     measured_document,
     write_cells,
     write_comparisons,
     write_measured,
 )
+from fleetpolicy.report.product import Product
 
 ADDRESS = "0000:01:00.0"
 
@@ -39,6 +45,33 @@ def test_cell_without_an_answer_is_a_row_of_its_own() -> None:
         "KERNEL  CPU  PROFILE  FWB  DIC  CAP 243  DRIVER  DEVICE MEMORY  RAM  AGREE  SECONDS\n"
         "7.3.4   max  none     ?    ?    ?                no answer\n"
     )
+
+
+def test_cell_is_a_check_that_says_what_differs() -> None:
+    said = "0000:01:00.0 bar2, vfio-pci, load: measured Device-nGnRE, predicted Normal-NC\n"
+    assert cell_check(cell((), None)) == Check("7.3.4", "max", (), "no answer")
+    assert cell_check(cell(DIFFERENT)) == Check("7.3.4", "max", (), said)
+    assert cell_check(cell(DIFFERENT[:1])).passed
+
+
+def test_markdown_counts_the_comparisons_of_a_cell() -> None:
+    cells = [cell(DIFFERENT)]
+    product = Product(
+        "lab measure",
+        "failed",
+        lambda _: "",
+        lambda: {"cells": cells_document(cells)},
+        checks=tuple(map(cell_check, cells)),
+        tables=(cells_table(cells),),
+    )
+
+    written = write_markdown(product)
+
+    assert "no findings; 0 of 1 check passed." in written
+    assert "| 7.3.4 | max | 2 | 9.5 | no | cell.json |\n" in written
+    assert "### Kernels\n" in written
+    case = '<testcase classname="fleetpolicy.lab.measure.checks.7.3.4" name="max" time="0">'
+    assert case in write_junit(product)
 
 
 def test_comparisons_are_listed_by_kernel() -> None:
