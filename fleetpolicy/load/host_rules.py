@@ -31,8 +31,8 @@ INVENTORY_SKIPPED = Rule(
     "FP152",
     "inventory-part-skipped",
     Severity.ERROR,
-    "Ansible passes over keys that it does not know and keeps the last of two equal ones; "
-    "what was meant there would be lost.",
+    "Ansible passes over keys that it does not know and keeps the last of two equal ones, and "
+    "nobody reads a variable of ours that is misspelt; what was meant there would be lost.",
     _INVENTORY,
     rejected=("all:\n  host: {gh-02: }\n  hosts: {gh-01: }"),
     accepted="all:\n  hosts: {gh-01: , gh-02: }",

@@ -139,6 +139,8 @@ def _complaints(reading: InventoryReading, place: _Source) -> Iterator[Diagnosti
 
 
 def _rule_of(complaint: Complaint) -> tuple[Rule, str]:
+    if complaint.kind == "misspelt":
+        return INVENTORY_SKIPPED, complaint.about
     if complaint.kind != "remark":
         return _FIXES[complaint.kind]
     if _LOST.search(complaint.message):

@@ -68,7 +68,8 @@ class Complaint(msgspec.Struct, frozen=True):
     """What Ansible says is wrong.
 
     Args:
-        kind: unparsed, pattern, limit, variables, remark or crashed.
+        kind: unparsed, pattern, limit, variables, misspelt, remark or crashed.
+        about: The source or the pattern; of a misspelt variable, what to do.
         about: The source or the pattern.
         hosts: The hosts that have it alike, sorted.
     """

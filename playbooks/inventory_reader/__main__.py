@@ -58,7 +58,7 @@ def _is_static(manager: Manager) -> bool:
 
 def _values_of(manager: Manager, report: Report, names: list[str]) -> tuple[Any, ...]:
     """Return each host's row of table indices, the tables, and whether a template was used."""
-    variables = Variables(manager)
+    variables = Variables(manager, report)
     values, groups = Table(), Table()
     rows = []
     for name in sorted(names):

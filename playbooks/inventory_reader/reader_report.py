@@ -41,6 +41,16 @@ class Report:
         if self.source:
             self.remarks.append((self.source, " ".join(str(msg).split()), place_of(obj)))
 
+    def misspelt(self, name: str, meant: str, value: Any) -> None:
+        """Note a variable that nobody reads, with the name that it should have."""
+        key = (
+            "misspelt",
+            f"nothing reads {name}",
+            f"write {meant}, if that was meant",
+            place_of(value),
+        )
+        self.errors.setdefault(key, []).append(self.source)
+
     def fail(self, kind: str, error: BaseException, about: str = "", host: str = "") -> None:
         """Keep an error, with the place that it or its causes name."""
         text = str(error)

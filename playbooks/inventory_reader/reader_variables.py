@@ -2,6 +2,7 @@
 """Work out the few host variables that fleetpolicy asks for."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ansible import constants as C  # noqa: N812 the name that Ansible's own code uses
@@ -12,6 +13,7 @@ from ansible.utils.vars import combine_vars
 from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 from reader_manager import Manager
+from reader_report import Report
 
 VARIABLES = (
     "fleetpolicy_labels",
@@ -19,16 +21,20 @@ VARIABLES = (
     "fleetpolicy_model",
     "fleetpolicy_machine",
 )
+_MISSPELT = "fleet"
+"""How a misspelt name still begins."""
+_ALIKE = 0.9
 
 
 class Variables:
     """Work out host variables with Ansible's precedence, groups of equal membership once."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, report: Report) -> None:
         self.loader = manager._loader  # noqa: SLF001 the manager's own, which caches the files
         self.manager = manager
         self.sources = manager._sources  # noqa: SLF001 as Ansible's VariableManager does
         self.by_groups: dict[tuple[str, ...], dict[str, Any] | AnsibleError] = {}
+        self.report = report
         self.templated = False
         self._searched: dict[int, tuple[Any, bool]] = {}
         self._everything: VariableManager | None = None
@@ -46,10 +52,21 @@ class Variables:
         if isinstance(shared, AnsibleError):
             raise shared
         own = combine_vars(_wanted(host.vars), _wanted(self._plugins([host])))
-        found = combine_vars(shared, own) if own else shared
+        found = self._without_misspelt(combine_vars(shared, own) if own else shared)
         if any(self._is_template(value) for value in found.values()):
             return self._template(host, found)
         return found
+
+    def _without_misspelt(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables that we know; tell of one that looks like one that is not set."""
+        others = found.keys() - VARIABLES
+        if not others:
+            return found
+        for name in sorted(others):
+            for meant in get_close_matches(name, VARIABLES, n=1, cutoff=_ALIKE):
+                if meant not in found:
+                    self.report.misspelt(name, meant, found[name])
+        return {name: value for name, value in found.items() if name not in others}
 
     def _is_template(self, value: Any) -> bool:
         """Return whether a value is to be templated; groups share values, so search each once."""
@@ -88,7 +105,7 @@ class Variables:
 
 
 def _wanted(variables: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: variables[name] for name in VARIABLES if name in variables}
+    return {name: value for name, value in variables.items() if name.startswith(_MISSPELT)}
 
 
 def _has_template(value: Any) -> bool:

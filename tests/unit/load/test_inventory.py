@@ -376,6 +376,33 @@ def test_load_inventory_of_a_bad_machine_names_the_variable() -> None:
     assert finding.subject == Subject("arm-01")
 
 
+@pytest.mark.shows("FP152")
+@pytest.mark.ansible
+def test_load_inventory_with_a_misspelt_variable_says_what_may_be_meant() -> None:
+    write(
+        hosts="all: {hosts: {arm-01: {fleetpolicy_machin: {}}, arm_02: , arm-03: }}\n",
+        group_vars__all='fleetpolicy_lables: {rack: "{{ nothing }}"}\n',
+        host_vars__arm_02="fleetpolicy_labels: {rack: a7}\nfleetpolicy_reboot_timeout: 60\n",
+    )
+
+    findings = findings_of("fleet")
+
+    assert [(item.rule.id, item.subject, item.why, item.fix) for item in findings] == [
+        (
+            "FP152",
+            Subject("arm-01", others=("arm-03",)),
+            "nothing reads fleetpolicy_lables",
+            "write fleetpolicy_labels, if that was meant",
+        ),
+        (
+            "FP152",
+            Subject("arm-01"),
+            "nothing reads fleetpolicy_machin",
+            "write fleetpolicy_machine, if that was meant",
+        ),
+    ]
+
+
 @pytest.mark.shows("FP831")
 @pytest.mark.ansible
 def test_load_inventory_refuses_a_host_of_two_kinds() -> None:
