@@ -20,6 +20,8 @@ from fleetpolicy.emulate.sources import apt_folder, configured_mirrors, source_l
 _LISTS_LAST_SECONDS = 24 * 3600
 _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<digest>[0-9a-f]{64})")
 _TRANSPORT = ("Acquire::http", "Acquire::https", "Acquire::Retries", "Acquire::ForceIPv")
+# A mirror that says nothing holds up each of several lists; the machine's own settings win.
+_PATIENCE = 'Acquire::Retries "1";\n'
 _CONFIGURATION = """\
 Dir::Etc::Main "/dev/null";
 Dir::Etc::Parts "{folder}/empty";
@@ -70,7 +72,9 @@ class Apt:
     def __init__(self, suites: Sequence[str], arch: str) -> None:
         self.suites = tuple(suites)
         self.arch = arch
-        self.folder = cache_folder() / "apt" / f"{'+'.join(self.suites)}_{arch}"
+        # The folder's name is in apt's settings, which all who come by other names share.
+        base = (cache_folder() / "apt").resolve()
+        self.folder = base / f"{'+'.join(self.suites)}_{arch}"
 
     def update(self, progress: Progress = silent) -> None:
         """Fetch the lists of the suites, unless those of the last day are there and whole.
@@ -81,11 +85,12 @@ class Apt:
         with writing(self.folder, cache_refusal), locked(self.folder, progress):
             lines = source_lines(self.suites, self.arch, configured_mirrors(apt_folder()))
             whole = is_whole(self._lists, self._seal)
-            if whole and self._is_current(lines):
-                return
             if not whole:
                 self._forget()
+            # A cache may have been moved.
             self._lay_out(lines)
+            if whole and self._is_current(lines):
+                return
             progress(f"reading the package lists of {', '.join(self.suites)} ({self.arch})")
             done = self._run("apt-get", "-q", "update", "--error-on=any")
             if done.returncode == 0:
@@ -165,11 +170,11 @@ class Apt:
         for name in ("lists/partial", "cache/archives/partial", "empty"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
-        (self.folder / "sources.list").write_text("".join(f"{line}\n" for line in lines))
-        (self.folder / "apt.conf").write_text(
-            _transport()
-            + _CONFIGURATION.format(folder=self.folder, arch=self.arch, release=self.suites[-1])
+        _put(self.folder / "sources.list", "".join(f"{line}\n" for line in lines))
+        settings = _CONFIGURATION.format(
+            folder=self.folder, arch=self.arch, release=self.suites[-1]
         )
+        _put(self.folder / "apt.conf", _PATIENCE + _transport() + settings)
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -202,6 +207,14 @@ def read_uris(text: str) -> Iterator[Package]:
             size=int(found["size"]),
             uri=found["uri"],
         )
+
+
+def _put(place: Path, text: str) -> None:
+    """Write a file that others may be reading, unless it has the text already."""
+    if not place.exists() or place.read_text() != text:
+        staged = place.with_name(f".{place.name}")
+        staged.write_text(text)
+        staged.replace(place)
 
 
 def _transport() -> str:

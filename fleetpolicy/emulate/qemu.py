@@ -10,11 +10,12 @@ from pathlib import Path
 from fleetpolicy.diagnostics import FleetPolicyError, Span
 from fleetpolicy.emulate.lock import Progress, silent
 from fleetpolicy.emulate.programs import provide
-from fleetpolicy.emulate.rules import NO_EMULATOR
+from fleetpolicy.emulate.rules import NO_EMULATOR, NO_MIRROR, PACKAGE_MISSING
 
 PROGRAM = "qemu-system-aarch64"
 PREFERRED, OLDEST = (10, 0), (7, 2)
 _PACKAGE = "qemu-system-arm"
+_ABSENT = frozenset({NO_MIRROR, PACKAGE_MISSING})
 _VERSION = re.compile(r"QEMU emulator version (?P<version>(\d+)\.(\d+)\S*)")
 
 
@@ -50,8 +51,10 @@ def find_emulator(progress: Progress = silent) -> Emulator:
         return installed
     try:
         return _need(_ask(_provide(progress)), _PACKAGE)
-    except FleetPolicyError:
-        if installed and _number(installed) >= OLDEST:
+    except FleetPolicyError as error:
+        is_absent = all(item.rule in _ABSENT for item in error.diagnostics)
+        if is_absent and installed and _number(installed) >= OLDEST:
+            progress(f"Debian's QEMU is not to be had; {path} is used, {installed.version}")
             return installed
         raise
 

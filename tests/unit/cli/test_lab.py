@@ -1,10 +1,15 @@
 """What lab says of emulated hosts before any of them is made."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fleetpolicy.cli import main
+from fleetpolicy.emulate.lock import locked
+from tests.unit.emulate.emulators import answering
 
 HOSTS = """\
 all:
@@ -158,3 +163,37 @@ def test_logs_of_a_host_that_was_never_started_say_so(
     assert main(["lab", "logs", "-i", fleet, "arm-01"]) == 0
 
     assert capsys.readouterr() == ("", "arm-01: has printed nothing: not built\n")
+
+
+def test_memory_that_no_machine_has_is_refused_before_anything_is_made(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = "fleetpolicy_machine: {memory: 900TiB}"
+    Path(fleet, "hosts.yaml").write_text(f"all: {{hosts: {{arm-01: {{{machine}}}}}}}\n")
+
+    assert main(["lab", "up", "-i", fleet]) == 3
+
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "error FP832 no-memory-for-host\n  host arm-01\n" in said.out
+    assert "why: 943,718,912 MiB are needed and " in said.out
+    assert [path.name for path in Path(fleet, ".lab").iterdir()] == [".arm-01.lock"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_interrupt_names_the_emulator_that_works_on(fleet: str, number: signal.Signals) -> None:
+    folder = make_folder("arm-01")
+    with answering(folder, "running") as pid, locked(folder):
+        command = [sys.executable, "-m", "fleetpolicy", "lab", "up", "-i", fleet]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            waiting = process.stderr.readline()
+            process.send_signal(number)
+            rest = process.stderr.read()
+
+    assert waiting.startswith("waiting for process ")
+    assert process.returncode == 130
+    assert rest == (
+        f"arm-01: QEMU works on as process {pid}; lab up waits for it, lab down ends it\n"
+        "interrupted; nothing is half-written, run the command again\n"
+    )

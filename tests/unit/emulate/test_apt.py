@@ -112,6 +112,20 @@ def test_suite_without_lists_is_reported(tmp_path: Path, monkeypatch: pytest.Mon
     assert (str(finding.span), finding.rule.id) == ("the lists of trixie", "FP811")
 
 
+def test_cache_that_was_moved_is_used_where_it_is(
+    apt: Apt, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.rename(tmp_path / "moved")
+    monkeypatch.setenv("FLEETPOLICY_CACHE", str(tmp_path / "moved"))
+    moved = Apt(apt.suites, apt.arch)
+    said: list[str] = []
+
+    moved.update(said.append)
+
+    assert said == []
+    assert len(moved.names("linux-image-")) == 2
+
+
 LISTS = "reading the package lists of trixie (arm64)"
 KEPT = "the mirror did not answer; the lists of an earlier day are used"
 

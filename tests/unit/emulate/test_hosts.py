@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def running(host: InventoryHost) -> Iterator[Path]:
     program.symlink_to(sys.executable)
     command = [str(program), "-c", "import time; time.sleep(600)", *WORDS]
     with subprocess.Popen(command, cwd=folder) as process:
+        # A process that is being replaced by exec() shows no words for a moment.
+        while find(folder) is None:
+            time.sleep(0.01)
         yield folder
         process.kill()
 
@@ -331,3 +335,23 @@ def test_disk_that_was_cut_off_is_made_anew(host: InventoryHost, tmp_path: Path)
         "known_hosts",
         "nvme1.0",
     }
+
+
+def test_restart_of_this_machine_is_told_as_the_disk_may_be_damaged(
+    host: InventoryHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = HostFolder(folder_of(host), "arm-01")
+    (folder.path / "started").write_text(hosts._THIS_BOOT.read_text())
+    said: list[str] = []
+    hosts._tell_of_restart(folder, said.append)
+    (tmp_path / "boot_id").write_text("another\n")
+    monkeypatch.setattr(hosts, "_THIS_BOOT", tmp_path / "boot_id")
+
+    hosts._tell_of_restart(folder, said.append)
+
+    assert said == [
+        (
+            "arm-01: this machine was restarted since it ran; where that was no orderly end, "
+            "its disk may be damaged: lab reset makes it anew"
+        )
+    ]

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate import qemu
 from fleetpolicy.emulate.qemu import Emulator, find_emulator
+from fleetpolicy.emulate.room import cache_refusal
 
 
 def program(path: Path, version: str) -> str:
@@ -48,3 +50,47 @@ def test_installed_emulator_that_is_new_enough_is_taken(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert find_emulator() == Emulator((path,), "11.1.3")
+
+
+def test_emulator_that_the_variable_names_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = program(tmp_path / "qemu", "9.2.1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLEETPOLICY_QEMU", "./qemu")
+
+    assert find_emulator() == Emulator((path,), "9.2.1")
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return an installed QEMU that is taken for want of another."""
+    monkeypatch.delenv("FLEETPOLICY_QEMU", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return program(tmp_path / "qemu-system-aarch64", "7.2.22")
+
+
+def test_installed_emulator_that_is_old_is_taken_where_there_is_no_mirror(
+    old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETPOLICY_APT", str(tmp_path / "none"))
+    said: list[str] = []
+
+    assert find_emulator(said.append) == Emulator((old,), "7.2.22")
+
+    assert said == [f"Debian's QEMU is not to be had; {old} is used, 7.2.22"]
+
+
+@pytest.mark.usefixtures("old")
+def test_installed_emulator_that_is_old_is_not_taken_for_want_of_room(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise cache_refusal(cache, "it is full")
+
+    monkeypatch.setattr(qemu, "provide", refuse)
+
+    with pytest.raises(FleetPolicyError) as caught:
+        find_emulator()
+
+    assert [item.rule.id for item in caught.value.diagnostics] == ["FP812"]
