@@ -186,7 +186,11 @@ def test_output_that_is_wrong_is_told_in_the_formats_that_are_right(
 
     assert main(["validate", str(policy), *words]) == 64
 
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(
+        "command line: error FP601 unknown-output-format\n  why: --output xml:"
+    )
     (run,) = json.loads(Path("out.sarif").read_text())["runs"]
     notice = run["invocations"][0]["toolExecutionNotifications"][0]
     assert notice["message"]["text"] == (
