@@ -103,13 +103,11 @@ def _told(
     host, event = said
     if event is None:
         why = result.output or f"Ansible ended ({result.status}) before this host was looked at"
+        fix = f"try it by hand: ansible -i {inventory.source.path} -m ping {host}"
+        if result.status == "canceled":
+            fix = "run the command again"
         raise FleetPolicyError(
-            NO_ANSWER.at(
-                inventory.source,
-                why=why,
-                fix=f"try it by hand: ansible -i {inventory.source.path} -m ping {host}",
-                subject=Subject(host),
-            )
+            NO_ANSWER.at(inventory.source, why=why, fix=fix, subject=Subject(host))
         )
     body = event.result.get(name)
     if event.status not in DONE_WELL or not isinstance(body, str):

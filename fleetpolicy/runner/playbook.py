@@ -91,7 +91,7 @@ def run_playbook(run: PlaybookRun, options: RunOptions) -> PlaybookResult:
             # ansible-runner gives Ansible a terminal of its own, which some containers lack.
             status, output = "failed", f"Ansible could not be run: {error}"
     if wanted.is_wanted and status != "successful":
-        status = "canceled"
+        status, output = "canceled", ""
     return PlaybookResult(status, tuple(log.events), output)
 
 

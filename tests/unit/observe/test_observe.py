@@ -95,6 +95,17 @@ def test_record_of_a_host_that_ansible_never_came_to_is_a_finding() -> None:
         _told(inventory, ("one", None), "record", PlaybookResult("timeout", (), ""))
 
 
+@pytest.mark.shows("FP553")
+def test_record_of_a_host_whose_look_somebody_ended_names_no_fault() -> None:
+    inventory = Inventory(Span("hosts.yaml"), {}, frozenset(), frozenset(), {})
+
+    with pytest.raises(FleetPolicyError) as caught:
+        _told(inventory, ("one", None), "record", PlaybookResult("canceled", (), ""))
+
+    (finding,) = caught.value.diagnostics
+    assert finding.fix == "run the command again"
+
+
 @pytest.mark.ansible
 @pytest.mark.skipif(platform.machine() == "aarch64", reason="this host would be measured")
 def test_measurement_of_hosts_without_stage_2_is_refused_by_their_agent(
