@@ -14,6 +14,7 @@ _ACTIONS = {
     "reset": "make anew, as they were in the beginning",
     "down": "end and remove, with all that is on them",
 }
+_SEE = "kernels alone, without hosts: fleetpolicy lab measure --help"
 _BARE = frozenset({"-h", "--help", "-q", "--quiet", "-v", "--verbose"})
 """Flags of lab that take no word."""
 
@@ -22,7 +23,7 @@ def lab_flags(verb: ArgumentParser) -> None:
     """Declare what is done with which host."""
     verb.formatter_class = RawDescriptionHelpFormatter
     told = "".join(f"\n  {action:<8}{text}" for action, text in _ACTIONS.items())
-    verb.epilog = f"actions, on the whole lab without HOST or --limit:{told}"
+    verb.epilog = f"actions, on the whole lab without HOST or --limit:{told}\n\n{_SEE}"
     verb.add_argument("action", choices=tuple(_ACTIONS))
     verb.add_argument("host", nargs="?", default="", metavar="HOST", help="this one alone")
     # No word gets here: parse_lab takes the command off.

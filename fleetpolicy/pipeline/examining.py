@@ -15,7 +15,7 @@ from fleetpolicy.load import Places, Settings, find_places, load_inventory, load
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.inventory import Inventory
 from fleetpolicy.pipeline.data import playbooks_folder
-from fleetpolicy.pipeline.loading import load, look
+from fleetpolicy.pipeline.loading import load_hosts, look
 from fleetpolicy.pipeline.request import Request
 
 OK, MISSING, OPTIONAL = "ok", "missing", "optional"
@@ -127,13 +127,21 @@ def _schemas() -> Item:
 
 
 def _programs() -> Iterator[Item]:
-    reasons = {"ssh": "Ansible reaches real hosts by it", "git": "revisions are compared by it"}
-    packages = {"ssh": "openssh-client", "git": "git"}
-    for name, reason in reasons.items():
-        path = shutil.which(name)
-        fix = f"run: apt-get install {packages[name]}"
-        found = Item(name, OK, path) if path else Item(name, MISSING, f"{reason}", fix)
-        yield found
+    yield _program("ssh", "Ansible reaches real hosts by it", "run: apt-get install openssh-client")
+    yield _program("git", "revisions are compared by it", "run: apt-get install git")
+
+
+def _programs_of_the_lab() -> Iterator[Item]:
+    """Yield what emulated hosts are made with; everything else is unpacked into the cache."""
+    reason, on_debian = "emulated hosts are made with it", "run the lab on Debian, or its like"
+    yield _program("ssh-keygen", reason, "run: apt-get install openssh-client")
+    for name in ("apt-get", "dpkg-deb"):
+        yield _program(name, reason, on_debian)
+
+
+def _program(name: str, reason: str, fix: str) -> Item:
+    path = shutil.which(name)
+    return Item(name, OK, path) if path else Item(name, MISSING, reason, fix)
 
 
 def _cache() -> Item:
@@ -169,7 +177,9 @@ def examine_places(request: Request) -> tuple[tuple[Item, ...], tuple[Origin, ..
         inventory = load_inventory(places.inventory, limit="", patterns=())
     except FleetPolicyError as error:
         return (shown, *_failed("inventory", error)), origins
-    return (shown, _describe(inventory)), origins
+    has_lab = any(host.emulated for host in inventory.hosts.values())
+    programs = _programs_of_the_lab() if has_lab else ()
+    return (shown, _describe(inventory), *programs), origins
 
 
 def _failed(name: str, error: FleetPolicyError) -> Iterator[Item]:
@@ -179,7 +189,9 @@ def _failed(name: str, error: FleetPolicyError) -> Iterator[Item]:
 
 def _describe(inventory: Inventory) -> Item:
     simulated = sum(host.simulated is not None for host in inventory.hosts.values())
+    emulated = sum(host.emulated is not None for host in inventory.hosts.values())
     counts = f"{amount(len(inventory.hosts), 'host')}, {simulated} of them simulated"
+    counts += f", {emulated} emulated" if emulated else ""
     return Item("inventory", OK, counts)
 
 
@@ -200,7 +212,7 @@ def _origins(request: Request, settings: Settings, places: Places) -> Iterator[O
 def examine_hosts(request: Request) -> tuple[Item, ...]:
     """Return whether each host can be reached and looked at."""
     try:
-        loaded = load(request)
+        loaded = load_hosts(request)
     except FleetPolicyError as error:
         return tuple(_failed("hosts", error))
     looked = look(request, loaded, loaded.inventory.hosts)

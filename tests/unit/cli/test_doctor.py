@@ -202,3 +202,24 @@ def test_libvirt_that_is_not_there_is_optional(monkeypatch: pytest.MonkeyPatch) 
         "domains are not validated by libvirt itself",
         "install libvirt's headers, then: python -m pip install 'fleetpolicy[libvirt]'",
     )
+
+
+@pytest.mark.ansible
+def test_doctor_of_emulated_hosts_looks_for_what_makes_them(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "hosts.yaml").write_text("all: {hosts: {arm-01: {fleetpolicy_machine: {}}}}\n")
+    monkeypatch.setenv("PATH", str(folder))
+
+    assert main(["doctor", "-i", "hosts.yaml"]) == 3
+
+    text = "\n".join(told(capsys))
+    assert (
+        "ok        inventory         1 host, 0 of them simulated, 1 emulated\n"
+        "missing   ssh-keygen        emulated hosts are made with it\n"
+        "                            fix: run: apt-get install openssh-client\n"
+        "missing   apt-get           emulated hosts are made with it\n"
+        "                            fix: run the lab on Debian, or its like\n"
+        "missing   dpkg-deb          emulated hosts are made with it\n"
+        "                            fix: run the lab on Debian, or its like\n"
+    ) in text

@@ -115,8 +115,8 @@ def test_help_of_lab_tells_what_each_action_does(capsys: pytest.CaptureFixture[s
         parse(["lab", "up", "--help"])
 
     told = capsys.readouterr().out.partition("actions, on the whole lab without HOST or --limit:\n")
-    assert [line.split()[0] for line in told[2].splitlines()] == [
-        *("up", "status", "ssh", "logs", "boot", "reset", "down"),
+    assert [line.split()[0] for line in told[2].splitlines() if line] == [
+        *("up", "status", "ssh", "logs", "boot", "reset", "down", "kernels"),
     ]
 
 
