@@ -30,7 +30,8 @@ def lab_flags(verb: ArgumentParser) -> None:
     verb.add_argument("command", nargs="*", default=[], metavar="COMMAND", help="for ssh, run this")
     verb.add_argument(
         "--kernel", default="", metavar="RELEASE",
-        help="for boot, this kernel from now on: how a release begins, or newest",
+        help="for boot, this kernel from now on: a release; of emulated hosts also how it begins, "
+        "or newest",
     )  # fmt: skip
 
 
