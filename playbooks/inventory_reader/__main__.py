@@ -26,14 +26,21 @@ STATIC_PLUGINS = frozenset({"yaml", "ini", "toml"})
 
 
 def _select(manager: Manager, report: Report, kind: str, pattern: str) -> list[str]:
+    heard = len(report.remarks)
     try:
         if kind == "limit":
+            # A part of a limit that matches nothing is passed over with a warning.
+            report.source = pattern
             manager.subset(pattern)
         chosen = manager.get_hosts("all" if kind == "limit" else pattern)
     except AnsibleError as error:
         chosen = []
         if "No hosts matched" not in str(error):
             report.fail(kind, error, pattern)
+    finally:
+        report.source = ""
+    if not chosen:
+        del report.remarks[heard:]
     manager.subset(None)
     return [host.name for host in chosen if host.name in manager.hosts]
 

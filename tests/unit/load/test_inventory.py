@@ -348,6 +348,19 @@ def test_load_inventory_with_odd_group_names_passes_on_what_ansible_says() -> No
     assert "Invalid characters were found in group names" in inventory.remarks[0].why
 
 
+@pytest.mark.shows("FP153")
+@pytest.mark.ansible
+def test_load_inventory_by_a_limit_of_which_a_part_matches_nothing_says_which() -> None:
+    write(hosts="all: {hosts: {gh-01: , gh-02: }}\n")
+
+    inventory = load_inventory(Path("fleet"), limit="gh-01:gh-2")
+
+    assert list(inventory.hosts) == ["gh-01"]
+    assert [item.why for item in inventory.remarks] == [
+        "Could not match supplied host pattern, ignoring: gh-2"
+    ]
+
+
 @pytest.mark.accepts("FP831")
 @pytest.mark.ansible
 def test_load_inventory_takes_emulated_hosts_as_hosts_that_exist() -> None:
