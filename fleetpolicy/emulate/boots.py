@@ -16,6 +16,7 @@ _POWER_ON = b"UEFI firmware (version"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SHOWN_LINES = 15
 _PAUSE_SECONDS = 2
+_ANEW = "run: fleetpolicy lab reset; started again, it boots this kernel again"
 _REFUSALS = 3
 """A host that goes down may refuse once."""
 
@@ -90,7 +91,7 @@ def _need_life(folder: Path, name: str, seen: int) -> None:
     """Refuse to wait for a host that will not answer."""
     if has_panicked(folder, seen):
         stop(folder)
-        raise _said(PANIC, folder, name, "its kernel panicked", "boot another kernel")
+        raise _said(PANIC, folder, name, "its kernel panicked", _ANEW)
     if find(folder) is None:
         why = f"QEMU ended: {tail(folder / LOG, 3) or 'it left no word'}"
         if not folder.exists():

@@ -1,6 +1,6 @@
 """Verify that hosts are what policy says, and find what drifted since."""
 
-from fleetpolicy.verify.drift import find_drift, find_meaning_changes
+from fleetpolicy.verify.drift import find_drift
 from fleetpolicy.verify.judgement import judge
 from fleetpolicy.verify.mappings import Known
 from fleetpolicy.verify.measured import judge_measurement
@@ -9,7 +9,6 @@ from fleetpolicy.verify.session import run_checks
 __all__ = [
     "Known",
     "find_drift",
-    "find_meaning_changes",
     "judge",
     "judge_measurement",
     "run_checks",

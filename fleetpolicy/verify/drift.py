@@ -8,7 +8,7 @@ from fleetpolicy.model.difference import digest_of, lost, words_passed_over
 from fleetpolicy.model.fleet import Fleet, HostClass
 from fleetpolicy.model.record import FileState, HostRecord, Manifest, ManifestMapping
 from fleetpolicy.model.runtime import DRIVER, INITRAMFS, Unmet, unmet
-from fleetpolicy.model.simulation import DeviceMapping, RegionMapping, Simulation
+from fleetpolicy.model.simulation import DeviceMapping, Simulation
 from fleetpolicy.verify.leftout import find_left_out, list_left_out
 from fleetpolicy.verify.rules import (
     CONTENT_DRIFTED,
@@ -19,6 +19,7 @@ from fleetpolicy.verify.rules import (
 from fleetpolicy.verify.running import IMAGE_FIX, find_next_words, judge_next_kernel
 from fleetpolicy.verify.subject import place_of, show_difference, subject_of
 
+_EDITED = "by the policy, which was edited since, is to be"
 _APPLY = "bring it back: fleetpolicy apply; or write the change into the policy"
 
 
@@ -29,7 +30,7 @@ def find_drift(
     records: Mapping[str, HostRecord],
 ) -> tuple[Diagnostic, ...]:
     """Return what changed since the last apply; what policy changed since is no drift."""
-    findings = list(find_meaning_changes(records, simulation, fleet))
+    findings: list[Diagnostic] = []
     for host in fleet.hosts:
         record = records.get(host.name)
         if record is None:
@@ -37,6 +38,8 @@ def find_drift(
         artifacts = {item.name or item.path: item for item in deployed(rendering.of(host))}
         manifest = record.state.manifest
         if manifest:
+            mappings = simulation.classes[host.index]
+            findings += _find_meanings(fleet.class_of(host), mappings, artifacts, record)
             findings += _find_files(manifest, artifacts, record)
             findings += _find_domains(manifest, artifacts, record)
             if _is_deployed(manifest, artifacts):
@@ -59,25 +62,35 @@ def _find_left_out(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator[
             yield from _find_domains(manifest, {}, record)
 
 
-def find_meaning_changes(
-    records: Mapping[str, HostRecord], simulation: Simulation, fleet: Fleet
-) -> tuple[Diagnostic, ...]:
-    """Return the regions whose mapping is another than when it was deployed, sorted."""
-    findings = (
-        finding
-        for host in fleet.hosts
-        if host.name in records
-        for finding in find_host_meaning_changes(
-            fleet.class_of(host), simulation.classes[host.index], records[host.name]
-        )
-    )
-    return tuple(sorted(findings, key=lambda item: item.order))
+def _find_meanings(
+    host_class: HostClass,
+    mappings: tuple[DeviceMapping, ...],
+    artifacts: Mapping[str, Artifact],
+    record: HostRecord,
+) -> Iterator[Diagnostic]:
+    """Find changed meanings; where policy was edited since, those alone of another kernel."""
+    manifest = record.state.manifest
+    if manifest is None or _is_deployed(manifest, artifacts):
+        yield from find_host_meaning_changes(host_class, mappings, record)
+    elif manifest.kernel != record.facts.kernel.release:
+        yield from find_host_meaning_changes(host_class, mappings, record, now_is=_EDITED)
 
 
 def find_host_meaning_changes(
-    host_class: HostClass, mappings: tuple[DeviceMapping, ...], record: HostRecord
+    host_class: HostClass,
+    mappings: tuple[DeviceMapping, ...],
+    record: HostRecord,
+    *,
+    now_is: str = "is",
 ) -> Iterator[Diagnostic]:
-    """Find the regions of one host whose mapping has another meaning now."""
+    """Find the regions of one host whose mapping has another meaning now.
+
+    Args:
+        host_class: The host's.
+        mappings: What is simulated of it.
+        record: What it shows.
+        now_is: How what is simulated is introduced.
+    """
     manifest = record.state.manifest
     if manifest is None:
         return
@@ -90,12 +103,11 @@ def find_host_meaning_changes(
     for then in manifest.mappings:
         region = now.get((then.device, then.region))
         if region and (region.stage2, region.reachable) != (then.stage2, then.reachable):
-            yield _meaning_changed(origins[then.device], then, region, record)
+            said = f"{now_is} {_say(region.stage2, region.reachable)}"
+            yield _meaning_changed(origins[then.device], then, said, record)
 
 
-def _meaning_changed(
-    span: Span, then: ManifestMapping, now: RegionMapping, record: HostRecord
-) -> Diagnostic:
+def _meaning_changed(span: Span, then: ManifestMapping, now: str, record: HostRecord) -> Diagnostic:
     manifest = record.state.manifest
     before = manifest.kernel if manifest else ""
     after = record.facts.kernel.release
@@ -103,7 +115,7 @@ def _meaning_changed(
     return MEANING_CHANGED.at(
         span,
         why=f"{then.device} region {then.region}: was {_say(then.stage2, then.reachable)}, "
-        f"is {_say(now.stage2, now.reachable)}; {kernels}",
+        f"{now}; {kernels}",
         fix="boot the kernel that it was deployed for, or review what guests get now "
         "(fleetpolicy simulate) and accept it: fleetpolicy apply",
         subject=subject_of(record, then.device),

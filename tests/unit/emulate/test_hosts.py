@@ -217,7 +217,11 @@ def test_panic_ends_the_host_and_shows_the_consoles_last_lines(
 
     shown = "early\n[ 1.0] Kernel panic - not syncing: VFS\n---[ end ]---"
     why = f"its kernel panicked; the console's last lines:\n{shown}"
-    assert refused(caught.value) == ("FP833", why, "boot another kernel")
+    assert refused(caught.value) == (
+        "FP833",
+        why,
+        "run: fleetpolicy lab reset; started again, it boots this kernel again",
+    )
     assert find(running) is None
 
 

@@ -9,7 +9,7 @@ from fleetpolicy.model.fleet import HostClass
 from fleetpolicy.model.record import HostRecord, HostState
 from fleetpolicy.plan import plan
 from fleetpolicy.simcore.kvm import ERA_A, ERA_C
-from fleetpolicy.verify import find_drift, find_meaning_changes
+from fleetpolicy.verify import find_drift
 from fleetpolicy.verify.rules import (
     CONTENT_DRIFTED,
     MEANING_CHANGED,
@@ -106,9 +106,31 @@ def test_meaning_changes_are_found_on_each_host_of_a_class() -> None:
     records = [make_record(item.host, item.state, old) for item in converged("a", "b")]
     made = make_planning(make_fleet(host_class, "a", "b", "c"), records, make_artifacts())
 
-    findings = find_meaning_changes(made.records, made.simulation, made.fleet)
+    findings = find_drift(made.fleet, made.simulation, made.rendering, made.records)
 
-    assert [item.subject.host for item in findings] == ["a", "b"]
+    changes = [item for item in findings if item.rule is MEANING_CHANGED]
+    assert [item.subject.host for item in changes] == ["a", "b"]
+
+
+@pytest.mark.shows("FP711")
+def test_drift_under_an_edited_policy_says_what_it_asks_for_on_another_kernel_alone() -> None:
+    edited = make_artifacts()[1:]
+    same, old = make_facts(), make_facts(release=OLD)
+    host_class = make_class(same, kernel=make_kernel(ERA_A))
+    record = converged()[0]
+    elsewhere = make_record("a", record.state, old, SECOND_BOOT)
+
+    on_the_same = drift(record, host_class, edited)
+    on_another = drift(elsewhere, make_class(old, kernel=make_kernel(ERA_A)), edited)
+
+    assert MEANING_CHANGED not in [item.rule for item in on_the_same]
+    (finding,) = (item for item in on_another if item.rule is MEANING_CHANGED)
+    assert finding.why == (
+        "0000:01:00.0 region bar0: was Normal-NC (a guest can reach Device-nGnRnE, Device-nGnRE, "
+        "Device-nGRE, Device-GRE, Normal-NC), by the policy, which was edited since, is to be "
+        "Device-nGnRE (a guest can reach Device-nGnRnE, Device-nGnRE); kernel 6.12.48+deb13-arm64 "
+        "then, 6.1.0-40-arm64 now"
+    )
 
 
 @pytest.mark.shows("FP712")
