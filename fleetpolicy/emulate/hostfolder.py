@@ -90,12 +90,11 @@ class HostFolder:
             FleetPolicyError: It is not private.
         """
         found = self.path.stat()
-        why = ""
         if found.st_uid != os.geteuid():
             why = f"it belongs to user {found.st_uid}, and {os.geteuid()} runs this"
-        elif found.st_mode & _OTHERS:
+            raise self.refusal(NOT_PRIVATE, why, "run this as that user, or move it away")
+        if found.st_mode & _OTHERS:
             why = f"others may use it: its mode is {stat.S_IMODE(found.st_mode):o}"
-        if why:
             fix = f"chmod 700 {self.path} if nobody else wrote there, else move it away"
             raise self.refusal(NOT_PRIVATE, why, fix)
         for name in (KEY, HOST_KEY):

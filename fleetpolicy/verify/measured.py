@@ -110,7 +110,7 @@ def _find_unmeasured(measurement: Measurement, running: Running) -> Iterator[Dia
             }
         reasons |= _misfits(device, running)
         for reason in sorted(reasons):
-            why = f"{device.address} on {device.driver or 'no driver'}: {reason}"
+            why = f"{device.address}{f' on {device.driver}' if device.driver else ''}: {reason}"
             yield _not_measured(running, device.address, why)
 
 

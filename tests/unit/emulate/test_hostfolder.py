@@ -52,7 +52,6 @@ def test_folder_that_others_may_look_into_is_refused(folder: HostFolder, mode: i
     assert finding.why == f"others may use it: its mode is {mode:o}"
 
 
-@pytest.mark.shows("FP841")
 def test_folder_of_another_user_is_refused(
     folder: HostFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +62,10 @@ def test_folder_of_another_user_is_refused(
         folder.secure()
 
     (finding,) = caught.value.diagnostics
-    assert finding.why == f"it belongs to user {me}, and 4711 runs this"
+    assert (finding.why, finding.fix) == (
+        f"it belongs to user {me}, and 4711 runs this",
+        "run this as that user, or move it away",
+    )
 
 
 @pytest.mark.shows("FP842")

@@ -113,7 +113,7 @@ def test_device_that_is_in_use_is_reported(policy: PolicySet) -> None:
 
     assert (finding.rule.name, finding.why) == (
         "device-not-measured",
-        "0000:02:00.0 on no driver: IOMMU group 14 is in use",
+        "0000:02:00.0: IOMMU group 14 is in use",
     )
 
 
