@@ -84,7 +84,8 @@ def measure_flags(verb: ArgumentParser) -> None:
     )  # fmt: skip
     verb.add_argument(
         "--cpu", action="append", default=[], metavar="MODEL",
-        help="a CPU model of QEMU, such as neoverse-n1; repeatable",
+        help="a CPU model of QEMU, such as neoverse-n1; repeatable (default: five, with and "
+        "without FWB and DIC)",
     )  # fmt: skip
     verb.add_argument(
         "--module", type=_module, action="append", default=[], dest="sources",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from fleetpolicy.emulate.sources import apt_folder, configured_mirrors, source_l
 
 _LISTS_LAST_SECONDS = 24 * 3600
 _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<digest>[0-9a-f]{64})")
+_PROGRAMS = ("apt-config", "apt-get", "apt-cache", "dpkg-deb")
 _TRANSPORT = ("Acquire::http", "Acquire::https", "Acquire::Retries", "Acquire::ForceIPv")
 # A mirror that says nothing holds up each of several lists; the machine's own settings win.
 _PATIENCE = 'Acquire::Retries "1";\n'
@@ -80,8 +82,9 @@ class Apt:
         """Fetch the lists of the suites, unless those of the last day are there and whole.
 
         Raises:
-            FleetPolicyError: There are no lists, and none can be fetched.
+            FleetPolicyError: There are no lists, and none can be fetched, or there is no apt.
         """
+        _need_programs()
         with writing(self.folder, cache_refusal), locked(self.folder, progress):
             lines = source_lines(self.suites, self.arch, configured_mirrors(apt_folder()))
             whole = is_whole(self._lists, self._seal)
@@ -215,6 +218,14 @@ def _put(place: Path, text: str) -> None:
         staged = place.with_name(f".{place.name}")
         staged.write_text(text)
         staged.replace(place)
+
+
+def _need_programs() -> None:
+    """Refuse to begin without apt and dpkg."""
+    lacking = [name for name in _PROGRAMS if shutil.which(name) is None]
+    if lacking:
+        why, fix = "this machine has no such program", "run this on Debian, or its like"
+        raise FleetPolicyError(PACKAGE_MISSING.at(Span(", ".join(lacking)), why=why, fix=fix))
 
 
 def _transport() -> str:

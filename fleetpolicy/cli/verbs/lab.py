@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fleetpolicy.cli.interruption import interruptible
@@ -177,9 +178,14 @@ def _each(hosts: Iterable[InventoryHost], do: Callable[[InventoryHost], None]) -
         try:
             do(host)
         except FleetPolicyError as error:
-            findings |= dict.fromkeys(error.diagnostics)
+            findings |= dict.fromkeys(_about(host, item) for item in error.diagnostics)
     if findings:
         raise FleetPolicyError(*findings)
+
+
+def _about(host: InventoryHost, finding: Diagnostic) -> Diagnostic:
+    """Return a finding with the host that it came up with; the cache knows of none."""
+    return finding if finding.subject.host else replace(finding, subject=Subject(host.name))
 
 
 def _bring_up(hosts: Sequence[InventoryHost], output: Output, *, anew: bool) -> None:

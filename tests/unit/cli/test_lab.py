@@ -197,3 +197,14 @@ def test_interrupt_names_the_emulator_that_works_on(fleet: str, number: signal.S
         f"arm-01: QEMU works on as process {pid}; lab up waits for it, lab down ends it\n"
         "interrupted; nothing is half-written, run the command again\n"
     )
+
+
+def test_finding_of_the_cache_names_the_host_that_it_came_up_with(
+    fleet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The interpreter that reads the inventory is named by its path.
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert main(["lab", "up", "-q", "-i", fleet]) == 3
+
+    assert "FP811 package-not-to-be-had\n  hosts arm-01, arm-02\n" in capsys.readouterr().out

@@ -190,3 +190,18 @@ def test_disk_that_was_full_is_told_from_a_mirror_that_lacks_something(cache: Pa
     assert finding.why == (
         f"tiny: tar: ./usr: Cannot write: No space left on device; 3 MiB are free in {cache}"
     )
+
+
+@pytest.mark.shows("FP811")
+def test_machine_without_apt_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(FleetPolicyError) as caught:
+        Apt(("trixie",), "arm64").update()
+
+    (finding,) = caught.value.diagnostics
+    assert (str(finding.span), finding.why, finding.fix) == (
+        "apt-config, apt-get, apt-cache, dpkg-deb",
+        "this machine has no such program",
+        "run this on Debian, or its like",
+    )
