@@ -20,7 +20,7 @@ from fleetpolicy.emulate.image import provide_image
 from fleetpolicy.emulate.kernels import NEWEST, release_order
 from fleetpolicy.emulate.lock import Progress, locked, silent
 from fleetpolicy.emulate.machine import CONSOLE, Machine, start
-from fleetpolicy.emulate.process import find, stop
+from fleetpolicy.emulate.process import find, find_removed, stop
 from fleetpolicy.emulate.programs import provide_disk_programs
 from fleetpolicy.emulate.qemu import Emulator, find_emulator
 from fleetpolicy.emulate.room import writing
@@ -99,11 +99,12 @@ def left_behind(lab: Path, known: Container[str]) -> tuple[InventoryHost, ...]:
         lab: The folder that holds those of the hosts.
         known: Names of the hosts that the inventory has.
     """
-    folders = sorted(lab.iterdir()) if lab.is_dir() else []
+    there = [path.name for path in lab.iterdir()] if lab.is_dir() else []
+    marked = {name for name in there if HostFolder(lab / name, name).is_marked}
     return tuple(
-        InventoryHost(path.name, (), {}, "/", None, None, str(path))
-        for path in folders
-        if path.name not in known and HostFolder(path, path.name).is_marked
+        InventoryHost(name, (), {}, "/", None, None, str(lab / name))
+        for name in sorted(marked | {*find_removed(lab)})
+        if name not in known
     )
 
 
@@ -136,7 +137,8 @@ def status(host: InventoryHost) -> str:
     """Return in one line what a host does."""
     folder = _folder(host)
     if not folder.is_made:
-        return "not built"
+        lost = find_removed(folder.path.parent).get(host.name)
+        return f"its folder was removed, process {lost} works on" if lost else "not built"
     pid = find(folder.path)
     if pid is None:
         return "off" if folder.has_disk else "half built; lab up goes on"
@@ -150,7 +152,8 @@ def status(host: InventoryHost) -> str:
 
 def process_of(host: InventoryHost) -> int | None:
     """Return the process id of a host's QEMU, if it runs."""
-    return find(_folder(host).path)
+    folder = _folder(host).path
+    return find(folder) or find_removed(folder.parent).get(host.name)
 
 
 def session(host: InventoryHost) -> tuple[str, ...]:

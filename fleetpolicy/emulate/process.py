@@ -20,6 +20,16 @@ def find(folder: Path) -> int | None:
     return next((pid for pid in _emulators() if _works_in(pid, folder)), None)
 
 
+def find_removed(parent: Path) -> dict[str, int]:
+    """Return the QEMUs that work in folders which were removed from another, by their names."""
+    found = {}
+    for pid in _emulators():
+        folder, _, gone = _cwd(pid).rpartition(_GONE)
+        if folder and not gone and Path(folder).parent == parent.resolve():
+            found[Path(folder).name] = pid
+    return found
+
+
 def is_stopped(pid: int) -> bool:
     """Tell whether a process was stopped by a signal or by a debugger.
 
@@ -118,11 +128,15 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 def _is_of(pid: int, folder: Path) -> bool:
     """Tell whether a process works in a folder, or in one that was there and was removed."""
+    return _cwd(pid) == f"{folder.resolve()}{_GONE}" or _works_in(pid, folder)
+
+
+def _cwd(pid: int) -> str:
+    """Return where a process works, with a remark by the kernel if that is no more."""
     try:
-        link = str(Path(f"/proc/{pid}/cwd").readlink())
+        return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
-        return False
-    return link == f"{folder.resolve()}{_GONE}" or _works_in(pid, folder)
+        return ""
 
 
 def _open(pid: int, folder: Path) -> int | None:

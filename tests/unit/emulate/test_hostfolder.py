@@ -1,4 +1,5 @@
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from fleetpolicy.diagnostics import FleetPolicyError
 from fleetpolicy.emulate.access import make_keys
 from fleetpolicy.emulate.hostfolder import HostFolder
-from fleetpolicy.emulate.hosts import left_behind, switch_off
+from fleetpolicy.emulate.hosts import left_behind, status, switch_off
 from fleetpolicy.emulate.image import Image
 from fleetpolicy.emulate.process import find
 from fleetpolicy.emulate.programs import Programs
@@ -124,6 +125,22 @@ def test_hosts_that_the_inventory_has_no_more_are_found(folder: HostFolder, tmp_
     assert (found.name, found.lab) == ("arm-01", str(folder.path))
     assert left_behind(tmp_path / ".lab", ("arm-01",)) == ()
     assert left_behind(tmp_path / "none", ()) == ()
+
+
+@pytest.mark.parametrize("removed", ["host", "lab"])
+def test_host_whose_folder_was_removed_is_shown_and_ended(folder: HostFolder, removed: str) -> None:
+    lab = folder.path.parent
+
+    with answering(folder.path, "running") as pid:
+        shutil.rmtree(lab if removed == "lab" else folder.path)
+        (found,) = left_behind(lab, ())
+        shown = status(found)
+        ended = switch_off(found)
+
+    assert (found.name, found.lab) == ("arm-01", str(folder.path))
+    assert shown == f"its folder was removed, process {pid} works on"
+    assert ended is True
+    assert left_behind(lab, ()) == ()
 
 
 def test_half_a_folder_is_removed(tmp_path: Path) -> None:
