@@ -99,7 +99,7 @@ def judge_measurement(
 
 def _find_unmeasured(measurement: Measurement, running: Running) -> Iterator[Diagnostic]:
     for device in measurement.devices:
-        reasons = {device.refused} if device.refused else set()
+        reasons = _refusal(device, running)
         for region in device.regions:
             reasons |= {case.refused for case in region.cases if case.refused}
             reasons |= {region.refused} if region.refused else set()
@@ -114,9 +114,17 @@ def _find_unmeasured(measurement: Measurement, running: Running) -> Iterator[Dia
             yield _not_measured(running, device.address, why)
 
 
+def _refusal(device: MeasuredDevice, running: Running) -> set[str]:
+    """Say why a device was left alone, with the guests that may have it."""
+    if device.refused is None:
+        return set()
+    guests = ", ".join(running.record.state.running)
+    return {f"{device.refused}; guests that run: {guests}" if guests else device.refused}
+
+
 def _misfits(device: MeasuredDevice, running: Running) -> set[str]:
     """Say why a device that was measured cannot be compared."""
-    if device.driver is None:
+    if device.driver is None or device.refused:
         return set()
     driver = observed_driver(device.address, running.record, running.known)
     if driver is None:

@@ -1,6 +1,7 @@
 """Drive a fleet through the command line, and keep a transcript of it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,27 +45,29 @@ class Story:
         self.transcript.parent.mkdir(exist_ok=True)
         self.transcript.unlink(missing_ok=True)
 
-    def run(self, *words: str) -> Said:
-        """Run fleetpolicy on the fleet."""
+    def run(self, *words: str, given: Path | None = None) -> Said:
+        """Run fleetpolicy on the fleet, with a file as its standard input, or nothing."""
         at = 2 if words[0] in {"facts", "lab"} else 1
         shown = ["fleetpolicy", *words[:at], "-i", self.fleet.name, *words[at:]]
         began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", *shown],
-            cwd=self.fleet.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with (given or Path(os.devnull)).open("rb") as file:
+            done = subprocess.run(
+                [sys.executable, "-m", *shown],
+                cwd=self.fleet.parent,
+                stdin=file,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         seconds = time.monotonic() - began
-        with self.transcript.open("a") as file:
-            file.write(f"$ {' '.join(shown)}\n{done.stderr}{done.stdout}")
-            file.write(f"[status {done.returncode}, {seconds:.1f} s]\n\n")
+        with self.transcript.open("a") as transcript:
+            transcript.write(f"$ {' '.join(shown)}\n{done.stderr}{done.stdout}")
+            transcript.write(f"[status {done.returncode}, {seconds:.1f} s]\n\n")
         return Said(done.returncode, done.stdout, done.stderr)
 
-    def on(self, host: str, command: str) -> str:
-        """Run a command on a host, and return what it printed."""
-        said = self.run("lab", "ssh", host, command)
+    def on(self, host: str, command: str, given: Path | None = None) -> str:
+        """Run a command on a host, a file as its standard input, and return what it printed."""
+        said = self.run("lab", "ssh", host, command, given=given)
         assert said.status == 0, said.err
         return said.out
 

@@ -19,7 +19,7 @@ from ansible.module_utils.fleetpolicy_probe.kcore import KernelMemory
 from ansible.module_utils.fleetpolicy_probe.stage2 import Table, walk
 from ansible.module_utils.fleetpolicy_probe.system import OK, Area, ProbeError, name_of
 from ansible.module_utils.fleetpolicy_probe.tracing import Watch
-from ansible.module_utils.fleetpolicy_probe.vfio import Device, Region
+from ansible.module_utils.fleetpolicy_probe.vfio import Device, Region, driver_of
 
 MEMBERS = ("ia_bits", "start_level", "pgd")
 LOAD, FETCH, LATE = "load", "fetch", "mapped-after-slot"
@@ -93,13 +93,14 @@ def _interrupt(number: int, _frame: object) -> None:
 def _device(address: str, bars: list[int], reader: Reader, cases: list[str]) -> dict[str, object]:
     shown: dict[str, object] = {"address": address, "driver": None, "refused": None, "regions": []}
     try:
+        shown["driver"] = driver_of(address)
         device = Device(address)
     except ProbeError as error:
         return {**shown, "refused": str(error)}
     try:
         regions = [region for region in device.regions() if not bars or region.index in bars]
         measured = [_region(device, region, reader, cases) for region in regions]
-        return {**shown, "driver": device.driver, "regions": measured}
+        return {**shown, "regions": measured}
     finally:
         device.close()
 

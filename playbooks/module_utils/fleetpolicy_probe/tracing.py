@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learn the roots of stage-2 tables from a kernel probe that watches this process alone."""
+"""Learn the roots of stage-2 tables from a kernel probe that watches some threads alone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ class Watch:
 
     Args:
         offsets: Where struct kvm_pgtable has ia_bits, start_level and pgd.
+        threads: Those whose mappings count, such as the vCPUs of a VMM; without any, this process.
 
     Raises:
         OSError: The kernel takes no such probe.
     """
 
-    def __init__(self, offsets: tuple[int, ...]) -> None:
+    def __init__(self, offsets: tuple[int, ...], threads: tuple[int, ...] = ()) -> None:
         _clear_leftovers()
+        watched = " ".join(map(str, threads or (os.getpid(),)))
         self._name = f"{PREFIX}{os.getpid()}"
         self._folder = f"{ROOT}/instances/{self._name}"
         _, level, root = offsets
@@ -35,7 +37,7 @@ class Watch:
         try:
             _write(f"{ROOT}/kprobe_events", definition, os.O_APPEND)
             os.mkdir(self._folder)
-            _write(f"{self._folder}/set_event_pid", str(os.getpid()))
+            _write(f"{self._folder}/set_event_pid", watched)
             _write(f"{self._folder}/events/{self._name}/{EVENT}/enable", "1")
         except BaseException:
             self.close()

@@ -47,7 +47,7 @@ class Device:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.driver = _driver_of(address)
+        self.driver = driver_of(address)
         self._open: list[int] = []
         try:
             self._take()
@@ -58,7 +58,7 @@ class Device:
     def _take(self) -> None:
         group = os.path.basename(_link(self.address, "iommu_group", "IOMMU group"))
         container = self._keep(_open("/dev/vfio/vfio", "VFIO is not loaded"))
-        owned = self._keep(_open(f"/dev/vfio/{group}", f"IOMMU group {group} is in use"))
+        owned = self._keep(_open(f"/dev/vfio/{group}", f"IOMMU group {group} cannot be had"))
         status = bytearray(struct.pack("=II", 8, 0))
         ioctl(owned, GROUP_GET_STATUS, status)
         if not struct.unpack("=II", status)[1] & GROUP_VIABLE:
@@ -134,7 +134,12 @@ def _sparse(info: bytes, position: int) -> tuple[int, int] | None:
     return None
 
 
-def _driver_of(address: str) -> str:
+def driver_of(address: str) -> str:
+    """Return the name of the driver that a PCI function is bound to.
+
+    Raises:
+        ProbeError: There is no such function, or it is bound to none.
+    """
     if not os.path.isdir(f"{DEVICES}/{address}"):
         raise ProbeError("there is no such PCI function")
     return os.path.basename(_link(address, "driver", "driver"))

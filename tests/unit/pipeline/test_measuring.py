@@ -107,14 +107,33 @@ def test_memattr_that_no_kernel_writes_is_found(policy: PolicySet) -> None:
 def test_device_that_is_in_use_is_reported(policy: PolicySet) -> None:
     reply = deepcopy(reply_of("7.3.4_max"))
     device = reply["measurement"]["devices"][1]
-    device |= {"refused": "IOMMU group 14 is in use", "driver": None, "regions": []}
+    device |= {"refused": "IOMMU group 14 cannot be had: /dev/vfio/14: EBUSY", "regions": []}
+    reply["record"]["state"]["running"] = ["cache", "database"]
 
     (finding,) = judge_reply(reply, SPAN, policy).findings
 
     assert (finding.rule.name, finding.why) == (
         "device-not-measured",
-        "0000:02:00.0: IOMMU group 14 is in use",
+        "0000:02:00.0 on vfio-pci: IOMMU group 14 cannot be had: /dev/vfio/14: EBUSY; guests "
+        "that run: cache, database",
     )
+
+
+@pytest.mark.shows("FP721")
+@pytest.mark.parametrize(
+    ("driver", "why"),
+    [("ivshmem", "0000:02:00.0 on ivshmem: not to be had"), (None, "0000:02:00.0: not to be had")],
+)
+def test_device_that_was_left_alone_is_reported_once(
+    policy: PolicySet, driver: str | None, why: str
+) -> None:
+    reply = deepcopy(reply_of("7.3.4_max"))
+    device = reply["measurement"]["devices"][1]
+    device |= {"refused": "not to be had", "driver": driver, "regions": []}
+
+    (finding,) = judge_reply(reply, SPAN, policy).findings
+
+    assert finding.why == why
 
 
 @pytest.mark.shows("FP721")
