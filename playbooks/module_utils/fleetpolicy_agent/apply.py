@@ -54,11 +54,13 @@ def apply(host: Host, bundle: Bundle, *, check: bool, diff: bool) -> dict[str, o
 def _check_guests(bundle: Bundle, running: frozenset[str]) -> None:
     """Refuse to take a host, a device or a definition away under a domain that runs.
 
+    A domain may have been started since the plan, so that what runs now is asked, not then.
+
     Raises:
         AgentError: Domains have to be shut down first.
     """
-    removed = {step.name for step in bundle.domains if step.xml is None}
-    in_the_way = running if bundle.reboot_now else running & removed.union(bundle.guests_off)
+    changing = {step.name for step in bundle.domains if step.before}
+    in_the_way = running if bundle.reboot_now else running & changing.union(bundle.guests_off)
     busy = sorted(in_the_way)
     if busy:
         names = ", ".join(busy)

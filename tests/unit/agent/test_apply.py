@@ -305,6 +305,7 @@ def test_apply_of_a_domain_that_libvirt_refuses_restores_files(
     "more",
     [
         {"domains": [domain("remove", XML, None)]},
+        {"domains": [domain("change", XML, XML)]},
         {"reboot": True, "rebootNow": True},
         {"guestsOff": ["one"]},
     ],
