@@ -84,17 +84,35 @@ def _parts(ours: Element, theirs: Element) -> Element:
 
 
 def _os(guest: ResolvedGuest, ours: Element, theirs: Element) -> Element:
-    """Return the template's boot, with the machine and firmware that the guest asks for."""
-    asked = []
-    if guest.spec.machine:
-        asked.append("type")
-    if guest.spec.firmware != GuestFirmware():
-        asked += ["firmware", "loader", "nvram"]
-    if not asked:
+    """Return the template's boot, with the machine and firmware that the guest asks for.
+
+    A template that is silent about Secure Boot gets the language's default: what libvirt chooses
+    by itself has Secure Boot on some distributions and refuses kernels that Microsoft never signed.
+    """
+    present = {child.tag for child in theirs.children}
+    added = set()
+    if guest.spec.machine or "type" not in present:
+        added.add("type")
+    if guest.spec.firmware != GuestFirmware() or _is_silent(ours, theirs):
+        added.add("firmware")
+    if not added:
         return theirs
-    kept = [child for child in theirs.children if child.tag not in asked]
-    found = theirs.with_children((*(item for item in ours.children if item.tag in asked), *kept))
-    return found.with_attribute("firmware", "efi") if "firmware" in asked else found
+    replaced = added | ({"loader", "nvram"} if "firmware" in added else set())
+    kept = [child for child in theirs.children if child.tag not in replaced]
+    found = theirs.with_children((*(item for item in ours.children if item.tag in added), *kept))
+    return found.with_attribute("firmware", "efi") if "firmware" in added else found
+
+
+def _is_silent(ours: Element, theirs: Element) -> bool:
+    """Return whether a template's boot leaves the firmware open; on x86 none is a BIOS.
+
+    Source:
+        libvirt, docs/formatdomain: Operating system booting; ACPI needs UEFI on aarch64
+    """
+    if {child.tag for child in theirs.children} & {"firmware", "loader", "nvram"}:
+        return False
+    needs_one = any(child.get("arch") == "aarch64" for child in ours.children)
+    return theirs.get("firmware") == "efi" or (needs_one and not theirs.get("firmware"))
 
 
 def _features(guest: ResolvedGuest, ours: Element, theirs: Element) -> Element:

@@ -458,3 +458,60 @@ def test_whatever_is_read_is_a_domain_or_a_fault(data: bytes) -> None:
     found = read(data)
 
     assert isinstance(found, Fault) or found.tag == "domain"
+
+
+@pytest.mark.parametrize(
+    ("boot", "tags"),
+    [
+        ("<os/>", ["type", "firmware"]),
+        ("<os firmware='efi'><kernel>/k</kernel></os>", ["type", "firmware", "kernel"]),
+        ("<os><type arch='aarch64'>hvm</type></os>", ["firmware", "type"]),
+    ],
+    ids=["empty", "efi", "no-firmware"],
+)
+def test_template_that_is_silent_about_secure_boot_gets_none(
+    tmp_path: Path, boot: str, tags: list[str]
+) -> None:
+    text, findings = put(tmp_path, f"<domain type='kvm'>{boot}</domain>")
+
+    assert findings == []
+    found = ET.fromstring(text).find("os")  # noqa: S314 our own output
+    assert found is not None
+    assert found.get("firmware") == "efi"
+    assert [child.tag for child in found] == tags
+    features = [feature.attrib for feature in found.findall("firmware/feature")]
+    assert features == [{"enabled": "no", "name": "secure-boot"}]
+
+
+@pytest.mark.parametrize(
+    "boot",
+    [
+        "<os><type arch='aarch64'>hvm</type><loader>/a</loader></os>",
+        "<os firmware='efi'><type arch='aarch64'>hvm</type><loader secure='yes'/></os>",
+        "<os firmware='efi'><type arch='aarch64'>hvm</type><nvram>/a</nvram></os>",
+    ],
+    ids=["loader", "secure-loader", "nvram"],
+)
+def test_firmware_of_a_template_stays(tmp_path: Path, boot: str) -> None:
+    text, findings = put(tmp_path, f"<domain type='kvm'>{boot}</domain>")
+
+    assert findings == []
+    written = ET.fromstring(boot)  # noqa: S314 our own text
+    found = ET.fromstring(text).find("os")  # noqa: S314 our own output
+    assert found is not None
+    assert found.attrib == written.attrib
+    assert [(child.tag, child.attrib) for child in found] == [
+        (child.tag, child.attrib) for child in written
+    ]
+
+
+def test_template_of_an_x86_guest_with_a_bios_keeps_it(tmp_path: Path) -> None:
+    boot = "<os><type arch='x86_64'>hvm</type><bootmenu enable='no'/></os>"
+
+    text, findings = put(tmp_path, f"<domain type='kvm'>{boot}</domain>", arch="x86_64")
+
+    assert findings == []
+    found = ET.fromstring(text).find("os")  # noqa: S314 our own output
+    assert found is not None
+    assert found.attrib == {}
+    assert [child.tag for child in found] == ["type", "bootmenu"]
