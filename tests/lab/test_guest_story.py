@@ -166,7 +166,10 @@ def test_second_apply_changes_nothing_while_the_guest_runs(story: Story) -> None
     ("before", "after"),
     [
         ("memory: 512MiB", "memory: 640MiB"),
-        ("default: normal-nc}", "default: normal-nc}, kernel: {parameters: {quiet: true}}"),
+        (
+            "default: normal-nc}",
+            "default: normal-nc}, kernel: {parameters: {transparent_hugepage: never}}",
+        ),
     ],
     ids=["definition", "reboot"],
 )
