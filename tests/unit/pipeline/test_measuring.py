@@ -114,8 +114,10 @@ def test_device_that_is_in_use_is_reported(policy: PolicySet) -> None:
 
     assert (finding.rule.name, finding.why) == (
         "device-not-measured",
-        "0000:02:00.0 on vfio-pci: IOMMU group 14 cannot be had: /dev/vfio/14: EBUSY; guests "
-        "that run: cache, database",
+        (
+            "0000:02:00.0 on vfio-pci: IOMMU group 14 cannot be had: /dev/vfio/14: EBUSY; guests "
+            "that run: cache, database"
+        ),
     )
 
 
