@@ -13,8 +13,8 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/atomic.h>
 #include <linux/device.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -25,8 +25,13 @@
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
 
-#if defined(CONFIG_ARM64) && defined(HAVE_ANY_UNCACHED) && !defined(VM_ALLOW_ANY_UNCACHED)
+#ifdef CONFIG_ARM64
+#ifndef HAVE_KVM_PGTABLE
+#error "this kernel's KVM is not known here: the driver could withhold nothing unnoticed"
+#endif
+#if (defined(HAVE_NORMAL_NC) || defined(HAVE_ANY_UNCACHED)) && !defined(VM_ALLOW_ANY_UNCACHED)
 #error "this kernel marks mappings in another way: the driver would withhold nothing"
+#endif
 #endif
 
 #define MAX_CHOICES 256
@@ -61,21 +66,18 @@ struct optout_device {
 	bool is_open;
 };
 
-/* Guards the three variables below; taken with nothing else held inside. */
+/* Guards the four variables below; nothing else is taken while it is held. */
 static DEFINE_MUTEX(choice_lock);
 static enum stage2_type stage2_default = STAGE2_DEVICE;
 static struct stage2_choice *choices;
 static unsigned int choice_count;
+static unsigned int open_count;
 
-static atomic_t open_count = ATOMIC_INIT(0);
-
-static void report_change(const char *parameter)
+static void report_change(const char *parameter, unsigned int open)
 {
-	int count = atomic_read(&open_count);
-
-	if (count)
-		pr_notice("%s changed: it applies when a device is opened next; %d open now keep theirs\n",
-			  parameter, count);
+	if (open)
+		pr_notice("%s changed: it applies when a device is opened next; %u open now keep theirs\n",
+			  parameter, open);
 }
 
 static int parse_type(const char *text, enum stage2_type *type)
@@ -91,6 +93,7 @@ static int parse_type(const char *text, enum stage2_type *type)
 static int stage2_set(const char *value, const struct kernel_param *kp)
 {
 	enum stage2_type type;
+	unsigned int open;
 
 	if (!value || parse_type(value, &type)) {
 		pr_err("stage2: device or normal-nc, not \"%s\"\n", value ?: "");
@@ -98,8 +101,9 @@ static int stage2_set(const char *value, const struct kernel_param *kp)
 	}
 	mutex_lock(&choice_lock);
 	stage2_default = type;
+	open = open_count;
 	mutex_unlock(&choice_lock);
-	report_change("stage2");
+	report_change("stage2", open);
 	return 0;
 }
 
@@ -190,6 +194,7 @@ static int devices_set(const char *value, const struct kernel_param *kp)
 {
 	struct stage2_choice *fresh = NULL, *old;
 	char *text, *list;
+	unsigned int open;
 	int count = 0;
 
 	text = kstrdup(value ?: "", GFP_KERNEL);
@@ -212,9 +217,10 @@ static int devices_set(const char *value, const struct kernel_param *kp)
 	old = choices;
 	choices = fresh;
 	choice_count = count;
+	open = open_count;
 	mutex_unlock(&choice_lock);
 	kfree(old);
-	report_change("devices");
+	report_change("devices", open);
 	return 0;
 }
 
@@ -288,30 +294,29 @@ static const struct pci_device_id denied[] = {
 	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X_VF) },
 	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC) },
 	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC_VF) },
+	/* DSA and IAX of Sapphire Rapids, which have no names in older headers. */
+	{ PCI_VDEVICE(INTEL, 0x0b25) },
+	{ PCI_VDEVICE(INTEL, 0x0cfe) },
 	{ }
 };
 
 static enum stage2_type choose_type(struct pci_dev *pdev)
 {
 	const struct stage2_choice *choice;
-	enum stage2_type type;
+	enum stage2_type type = stage2_default;
 	unsigned int i;
 
-	mutex_lock(&choice_lock);
-	type = stage2_default;
+	lockdep_assert_held(&choice_lock);
 	for (i = 0; i < choice_count; i++) {
 		choice = &choices[i];
 		if (choice->by_address) {
 			if (choice->domain == pci_domain_nr(pdev->bus) &&
-			    choice->bus == pdev->bus->number && choice->devfn == pdev->devfn) {
-				type = choice->type;
-				break;
-			}
+			    choice->bus == pdev->bus->number && choice->devfn == pdev->devfn)
+				return choice->type;
 		} else if (choice->vendor == pdev->vendor && choice->device == pdev->device) {
 			type = choice->type;
 		}
 	}
-	mutex_unlock(&choice_lock);
 	return type;
 }
 
@@ -340,9 +345,13 @@ static int optout_open_device(struct vfio_device *vfio)
 	ret = vfio_pci_core_enable(&odev->core);
 	if (ret)
 		return ret;
+	/* Who changes a parameter counts exactly the devices that chose before. */
+	mutex_lock(&choice_lock);
 	odev->type = choose_type(odev->core.pdev);
-	WRITE_ONCE(odev->is_open, true);
-	atomic_inc(&open_count);
+	open_count++;
+	mutex_unlock(&choice_lock);
+	/* Pairs with active_show(). */
+	smp_store_release(&odev->is_open, true);
 	vfio_pci_core_finish_enable(&odev->core);
 	return 0;
 }
@@ -353,7 +362,9 @@ static void optout_close_device(struct vfio_device *vfio)
 
 	vfio_pci_core_close_device(vfio);
 	WRITE_ONCE(odev->is_open, false);
-	atomic_dec(&open_count);
+	mutex_lock(&choice_lock);
+	open_count--;
+	mutex_unlock(&choice_lock);
 }
 
 static int optout_mmap(struct vfio_device *vfio, struct vm_area_struct *vma)
@@ -410,15 +421,22 @@ static const struct vfio_pci_device_ops optout_pci_ops = {
 static ssize_t configured_show(struct device *dev, struct device_attribute *attribute,
 			       char *buffer)
 {
-	return sysfs_emit(buffer, "%s\n", stage2_names[choose_type(to_pci_dev(dev))]);
+	enum stage2_type type;
+
+	mutex_lock(&choice_lock);
+	type = choose_type(to_pci_dev(dev));
+	mutex_unlock(&choice_lock);
+	return sysfs_emit(buffer, "%s\n", stage2_names[type]);
 }
 static DEVICE_ATTR_RO(configured);
 
 static ssize_t active_show(struct device *dev, struct device_attribute *attribute, char *buffer)
 {
-	struct optout_device *odev = dev_get_drvdata(dev);
+	struct vfio_pci_core_device *core = dev_get_drvdata(dev);
+	struct optout_device *odev = to_optout(&core->vdev);
 
-	if (!READ_ONCE(odev->is_open))
+	/* Pairs with optout_open_device(). */
+	if (!smp_load_acquire(&odev->is_open))
 		return sysfs_emit(buffer, "none\n");
 	return sysfs_emit(buffer, "%s\n", stage2_names[odev->type]);
 }
@@ -440,19 +458,30 @@ static const struct attribute_group *optout_groups[] = {
 	NULL,
 };
 
+/* The PCI core offers no device that an override gives to another driver. */
+static bool has_override(struct pci_dev *pdev)
+{
+#ifdef HAVE_PCI_OVERRIDE
+	return pdev->driver_override;
+#else
+	return device_has_driver_override(&pdev->dev);
+#endif
+}
+
 static int optout_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct optout_device *odev;
 	int ret;
 
-	/* The id that the PCI core makes up for an override has no vendor. */
-	if (id->vendor != PCI_ANY_ID) {
+	if (!has_override(pdev)) {
 		pci_warn(pdev, "not taken by id: write %s to driver_override\n", KBUILD_MODNAME);
 		return -ENODEV;
 	}
-	if (!disable_denylist && pci_match_id(denied, pdev)) {
-		pci_warn(pdev, "on the denylist of VFIO for its errata: not taken\n");
-		return -EINVAL;
+	if (pci_match_id(denied, pdev)) {
+		pci_warn(pdev, "on the denylist of VFIO for its errata: %staken\n",
+			 disable_denylist ? "" : "not ");
+		if (!disable_denylist)
+			return -EINVAL;
 	}
 	odev = vfio_alloc_device(optout_device, core.vdev, &pdev->dev, &optout_ops);
 	if (IS_ERR(odev))

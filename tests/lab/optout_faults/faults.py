@@ -30,6 +30,7 @@ DRIVER = Path("/sys/bus/pci/drivers") / NAME
 DEVICES = Path("/sys/bus/pci/devices")
 PARAMETERS = Path("/sys/module") / NAME / "parameters"
 CYCLES = 1000
+EVERY_ID = "ffffffff ffffffff"
 PAGE = mmap.PAGESIZE
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -118,17 +119,28 @@ def write_bad_list() -> dict[str, object]:
 
 
 def bind_by_id(address: str) -> dict[str, object]:
-    """Take the override away and offer the id instead; the driver must refuse."""
+    """Offer an id instead of the override, and all ids; then both: the override alone counts."""
     folder = DEVICES / address
     (DRIVER / "unbind").write_text(address)
     (folder / "driver_override").write_text("\n")
-    words = [(folder / name).read_text().strip()[2:] for name in ("vendor", "device")]
-    answer = attempt((DRIVER / "new_id").write_text, " ".join(words))
-    bound = (folder / "driver").exists()
-    (DRIVER / "remove_id").write_text(" ".join(words))
+    own = " ".join((folder / name).read_text().strip()[2:] for name in ("vendor", "device"))
+    others, answers, alone = owned(), [], []
+    for words in (own, EVERY_ID):
+        answers.append(attempt((DRIVER / "new_id").write_text, words))
+        alone.append(owned() == others)
     (folder / "driver_override").write_text(NAME)
     Path("/sys/bus/pci/drivers_probe").write_text(address)
-    return {"answer": answer, "bound": bound, "again": (folder / "driver").exists()}
+    overridden = (folder / "driver").exists()
+    for words in (own, EVERY_ID):
+        (DRIVER / "remove_id").write_text(words)
+    refused = log_lines(f"{address}: not taken by id: write {NAME} to driver_override")
+    told = {"overridden": overridden, "refusals": len(refused)}
+    return {"answers": answers, "noOther": alone, **told}
+
+
+def owned() -> list[str]:
+    """Return the functions that the driver has."""
+    return sorted(path.name for path in DRIVER.iterdir() if ":" in path.name)
 
 
 def choose_per_device(first: str, second: str) -> dict[str, object]:
