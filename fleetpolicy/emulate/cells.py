@@ -51,6 +51,7 @@ class Cell:
         task: Modules and bindings.
         programs: Packages of the agent, by name.
         seconds: How long the machine may run.
+        devices: More of them, beside the card and the memory, in QEMU's words.
     """
 
     kernel: Kernel
@@ -58,6 +59,7 @@ class Cell:
     task: Task
     programs: Mapping[str, Path]
     seconds: float
+    devices: tuple[str, ...] = ()
 
     def key(self, emulator: Emulator) -> str:
         """Return a name for all that the answer depends on."""
@@ -160,7 +162,7 @@ def _machine(cell: Cell, archive: Path) -> Machine:
             *("-kernel", str(cell.kernel.vmlinuz), "-initrd", str(archive)),
             *("-append", _COMMAND_LINE),
         ),
-        devices=(*_DEVICES, "-no-reboot"),
+        devices=(*_DEVICES, *cell.devices, "-no-reboot"),
         tagged=cell.cpu in _WITH_MTE,
     )
 

@@ -3,35 +3,26 @@
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleetpolicy.emulate.cells import MODULES, NETWORK_CARD, SHARED_MEMORY, Cell, measure_cell
-from fleetpolicy.emulate.initramfs import Task
-from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST, find_kernel, provide_kernel
+from fleetpolicy.diagnostics import FleetPolicyError
+from fleetpolicy.emulate.cells import NETWORK_CARD, SHARED_MEMORY
+from fleetpolicy.emulate.kernels import ARCH, ERA_RELEASES, NEWEST, find_kernel
 from fleetpolicy.emulate.modules_build import build_modules, provide_headers
-from fleetpolicy.emulate.qemu import find_emulator
 from fleetpolicy.emulate.toolchain import PREFIX, provide_toolchain
-from fleetpolicy.pipeline.data import playbooks_folder
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
 from tests.integration.consumers.programs import needs
+from tests.lab.optout import DRIVER, KERNEL, say, told_by, with_driver
 
 pytestmark = pytest.mark.lab
 
-HERE = Path(__file__).resolve().parent
-KERNEL = HERE.parents[1] / "kernel"
-DRIVER = "optout_vfio_pci"
 CPUS = ("max", "cortex-a710", "neoverse-n1")
 DEVICE, NORMAL_NC = "Device-nGnRE", "Normal-NC"
 ERAS = ("era-a", "era-b", "era-c")
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def matrix(parameters: str, **changes: Any) -> Matrix:
@@ -60,13 +51,28 @@ def _loads(cell: Measured) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("release", ERA_RELEASES)
-def test_module_is_built_without_a_warning(release: str) -> None:
+# Every kernel that the mirrors have headers of, and other ways to build the newest.
+BUILDS = (
+    *((release, ARCH) for release in (*ERA_RELEASES, "7.2")),
+    *((NEWEST, flavour) for flavour in ("arm64-16k", "rt-arm64")),
+)
+
+
+@pytest.mark.parametrize(("release", "flavour"), BUILDS)
+def test_module_is_built_without_a_warning(release: str, flavour: str) -> None:
     words = ("W=1", "KCFLAGS=-Werror")
 
-    built = build_modules(KERNEL, find_kernel(release, say), say, words)
+    built = build_modules(KERNEL, find_kernel(release, say, flavour), say, words)
 
     assert [path.name for path in built] == [f"{DRIVER}.ko"]
+
+
+def test_kernel_that_asks_for_another_consent_fails_the_build() -> None:
+    # As with a vendor's kernel whose KVM knows Normal-NC, and whose mappings have another flag.
+    with pytest.raises(FleetPolicyError) as raised:
+        build_modules(KERNEL, find_kernel("6.1", say), say, ("KCFLAGS=-DHAVE_NORMAL_NC",))
+
+    assert "this kernel marks mappings in another way" in raised.value.diagnostics[0].why
 
 
 def test_dkms_builds_it_for_a_kernel(tmp_path: Path) -> None:
@@ -127,26 +133,9 @@ def test_every_kernel_installs_what_the_parameters_say(parameters: str) -> None:
 @pytest.fixture(scope="module", params=ERA_RELEASES)
 def faults(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return what came of mistreating the driver on a kernel."""
-    emulator = find_emulator(say)
-    packages = find_kernel(request.param, say)
-    extra = tuple((path, "") for path in build_modules(KERNEL, packages, say))
-    utils = playbooks_folder() / "module_utils"
-    programs = {name: utils / name for name in ("fleetpolicy_agent", "fleetpolicy_probe")}
-    task = Task(
-        MODULES,
-        extra,
-        ((NETWORK_CARD, DRIVER), (SHARED_MEMORY, DRIVER)),
-        "ansible.module_utils.optout_faults.faults",
-    )
-    cell = Cell(
-        provide_kernel(packages, say),
-        "max",
-        task,
-        {**programs, "optout_faults": HERE / "optout_faults"},
-        1200.0,
-    )
-    answer = measure_cell(emulator, cell, say)
-    found: dict[str, Any] = answer.reply["afterwards"]
+    bindings = ((NETWORK_CARD, DRIVER), (SHARED_MEMORY, DRIVER))
+    kernel = find_kernel(request.param, say)
+    found = told_by(kernel, with_driver(kernel, "optout_faults.faults", bindings))
     found["knowsConsent"] = request.param != ERA_RELEASES[0]
     return found
 
@@ -163,7 +152,12 @@ def test_list_that_is_none_is_refused_and_the_one_before_stays(faults: dict[str,
 
 
 def test_id_does_not_bind_a_device_and_an_override_does(faults: dict[str, Any]) -> None:
-    assert faults["byId"] == {"answer": "ok", "bound": False, "again": True}
+    assert faults["byId"] == {
+        "answers": ["ok", "ok"],
+        "noOther": [True, True],
+        "overridden": True,
+        "refusals": 2,
+    }
 
 
 def test_address_goes_before_id_and_id_before_the_default(faults: dict[str, Any]) -> None:

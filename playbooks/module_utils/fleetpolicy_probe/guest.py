@@ -50,7 +50,7 @@ SAME_LEVEL = 0x200
 
 
 class Guest:
-    """A VM with one vCPU and a little RAM.
+    """A VM with a little RAM, and a vCPU for each time that it touches an address.
 
     Args:
         mte: Whether it is to have tagged memory.
@@ -61,6 +61,7 @@ class Guest:
 
     def __init__(self, *, mte: bool = False) -> None:
         self._open: list[int] = []
+        self._vcpus = 0
         self._ram = Area(RAM_SIZE, 0x10000)
         try:
             self._create(mte=mte)
@@ -99,7 +100,8 @@ class Guest:
         """
         self._ram.write(0, _words(BEGIN + (FETCH if fetch else LOAD)))
         self._ram.write(VECTORS + SAME_LEVEL, _words(ABORT))
-        vcpu = self._keep(ioctl(self._vm, CREATE_VCPU, 0))
+        vcpu = self._keep(ioctl(self._vm, CREATE_VCPU, self._vcpus))
+        self._vcpus += 1
         target = bytearray(32)
         ioctl(self._vm, PREFERRED_TARGET, target)
         ioctl(vcpu, VCPU_INIT, bytes(target))
