@@ -174,6 +174,11 @@ class Output:
         if not self.quiet:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
+        self.begin(line)
+
+    def begin(self, line: str) -> None:
+        """Tell of work only if it takes long, unless progress is not wanted."""
+        if not self.quiet:
             self.pulse.start(line)
 
 

@@ -65,11 +65,13 @@ def _print(text: str, output: Output) -> ExitStatus:
 def _print_states(hosts: Sequence[InventoryHost], output: Output) -> ExitStatus:
     """Print what each host does, whatever comes of the others."""
     lines: list[str] = []
+
+    def ask(host: InventoryHost) -> None:
+        output.begin(f"asking {host.name}")
+        lines.append(f"{host.name}: {_state(host)}\n")
+
     try:
-        _each(
-            sorted(hosts, key=lambda host: not host.simulated),
-            lambda host: lines.append(f"{host.name}: {_state(host)}\n"),
-        )
+        _each(sorted(hosts, key=lambda host: not host.simulated), ask)
     except FleetPolicyError:
         _print("".join(lines), output)
         raise
