@@ -30,10 +30,12 @@ class Story:
     Args:
         fleet: Its folder.
         name: Of the transcript, in .cache.
+        before: Words before each command line, such as env.
     """
 
     fleet: Path
     name: str
+    before: tuple[str, ...] = ()
 
     @property
     def transcript(self) -> Path:
@@ -45,14 +47,20 @@ class Story:
         self.transcript.parent.mkdir(exist_ok=True)
         self.transcript.unlink(missing_ok=True)
 
-    def run(self, *words: str, given: Path | None = None) -> Said:
-        """Run fleetpolicy on the fleet, with a file as its standard input, or nothing."""
+    def command(self, *words: str) -> list[str]:
+        """Return the command line of fleetpolicy on the fleet, to be run beside it."""
         at = 2 if words[0] in {"facts", "lab"} else 1
         shown = ["fleetpolicy", *words[:at], "-i", self.fleet.name, *words[at:]]
+        return [*self.before, sys.executable, "-m", *shown]
+
+    def run(self, *words: str, given: Path | None = None) -> Said:
+        """Run fleetpolicy on the fleet, with a file as its standard input, or nothing."""
+        command = self.command(*words)
+        shown = command[command.index("fleetpolicy") :]
         began = time.monotonic()
         with (given or Path(os.devnull)).open("rb") as file:
             done = subprocess.run(
-                [sys.executable, "-m", *shown],
+                command,
                 cwd=self.fleet.parent,
                 stdin=file,
                 capture_output=True,
@@ -78,13 +86,15 @@ class Story:
 
 
 @contextmanager
-def emulated(folder: Path, name: str, hosts: str, policy: str) -> Iterator[Story]:
+def emulated(
+    folder: Path, name: str, hosts: str, policy: str, before: tuple[str, ...] = ()
+) -> Iterator[Story]:
     """Yield a fleet that is laid out below a folder; its hosts are ended whatever happens."""
     fleet = folder / "lab"
     (fleet / "policies").mkdir(parents=True)
     (fleet / "hosts.yaml").write_text(hosts)
     (fleet / "policies/fleet.yaml").write_text(policy)
-    made = Story(fleet, name)
+    made = Story(fleet, name, before)
     made.begin()
     try:
         yield made
