@@ -10,6 +10,7 @@ from typing import IO
 from fleetpolicy.emulate.deb import open_files
 
 _LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/")
+_LINKED = ("bin/", "lib/", "sbin/")
 _LEFT_OUT_PARTS = ("/dtb/",)
 
 
@@ -95,9 +96,9 @@ class TreeWriter:
                 paths.append(f"/{name}" if name else "/.")
                 if not name or _is_left_out(name):
                     continue
-                member.name = name
+                member.name = _merged(name)
                 if member.islnk():
-                    member.linkname = member.linkname.removeprefix("./")
+                    member.linkname = _merged(member.linkname.removeprefix("./"))
                 content: IO[bytes] | None = members.extractfile(member) if member.isreg() else None
                 if content and keep.wants(name):
                     content = io.BytesIO(keep.take(name, content.read()))
@@ -110,6 +111,11 @@ class TreeWriter:
         self._written.add(member.name)
         member.uname = member.gname = ""
         self._archive.addfile(member, content)
+
+
+def _merged(name: str) -> str:
+    """Return where a path is below /lib, a link into /usr; older packages do not know of it."""
+    return f"usr/{name}" if name.startswith(_LINKED) else name
 
 
 def _described(path: str, node: Node, time: int) -> tarfile.TarInfo:

@@ -119,6 +119,8 @@ def _finding(inventory: Inventory, event: RunEvent) -> Diagnostic:
     source = inventory.source.path
     if event.status == "unreachable":
         rule, fix = UNREACHABLE, f"try it by hand: ansible -i {source} -m ping {event.host}"
+        if inventory.hosts[event.host].emulated:
+            fix = f"start it: fleetpolicy lab up -i {source} {event.host}"
     else:
         rule = LOOK_FAILED
         fix = f"see more of it: ansible -vvv -i {source} -b -m setup {event.host}"

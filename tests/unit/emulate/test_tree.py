@@ -94,6 +94,34 @@ def test_add_package_lists_every_path_and_keeps_what_is_wanted(tiny: Path) -> No
     assert list(kept.files.values()) == [b"#!/bin/sh\n"]
 
 
+def test_files_of_an_older_package_below_lib_are_laid_out_in_usr(tmp_path: Path) -> None:
+    tree = tmp_path / "package"
+    for folder in ("DEBIAN", "lib/modules/6.1.0"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "DEBIAN" / "control").write_text(CONTROL)
+    (tree / "lib/modules/6.1.0/a.ko").write_text("a")
+    (tree / "lib/modules/6.1.0/b.ko").hardlink_to(tree / "lib/modules/6.1.0/a.ko")
+    place = tmp_path / "old.deb"
+    command = ["dpkg-deb", "--root-owner-group", "-b", str(tree), str(place)]
+    subprocess.run(command, check=True, capture_output=True)
+    buffer = io.BytesIO()
+
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        writer = TreeWriter(archive, 5)
+        writer.add({"lib": Node("usr/lib")})
+        paths = writer.add_package(place, Kept(()))
+
+    buffer.seek(0)
+    with tarfile.open(fileobj=buffer) as archive:
+        members = archive.getmembers()
+    modules = "usr/lib/modules/6.1.0"
+    assert [item.name for item in members] == [
+        *("lib", "usr/lib/modules", modules, f"{modules}/a.ko", f"{modules}/b.ko"),
+    ]
+    assert {item.linkname for item in members} <= {"", "usr/lib", f"{modules}/a.ko"}
+    assert "/lib/modules/6.1.0/a.ko" in paths
+
+
 @pytest.mark.shows("FP811")
 def test_add_package_of_something_else_is_a_finding(tmp_path: Path) -> None:
     place = tmp_path / "no.deb"

@@ -9,12 +9,13 @@ import pytest
 
 from fleetpolicy.diagnostics import FleetPolicyError, Span
 from fleetpolicy.load import parse_record
+from fleetpolicy.model.emulated import EmulatedHost
 from fleetpolicy.model.inventory import Inventory, InventoryHost
 from fleetpolicy.model.record import write_record
 from fleetpolicy.observe import measure, observe
 from fleetpolicy.observe.observe import _told
 from fleetpolicy.observe.rules import NO_ANSWER
-from fleetpolicy.runner import RunOptions
+from fleetpolicy.runner import RunEvent, RunOptions
 from fleetpolicy.runner.playbook import PlaybookResult
 
 Builder = Callable[..., Path]
@@ -93,6 +94,19 @@ def test_record_of_a_host_that_ansible_never_came_to_is_a_finding() -> None:
 
     with pytest.raises(FleetPolicyError):
         _told(inventory, ("one", None), "record", PlaybookResult("timeout", (), ""))
+
+
+@pytest.mark.shows("FP551")
+def test_record_of_an_emulated_host_that_is_off_says_how_to_start_it() -> None:
+    host = InventoryHost("arm-01", (), {}, "/", None, EmulatedHost(), "/fleet/.lab/arm-01")
+    inventory = Inventory(Span("fleet"), {"arm-01": host}, frozenset(), frozenset(), {})
+    event = RunEvent("arm-01", "Look", "unreachable", 0.1, {"msg": "no ssh_config"})
+
+    with pytest.raises(FleetPolicyError) as caught:
+        _told(inventory, ("arm-01", event), "record", PlaybookResult("failed", (event,), ""))
+
+    (finding,) = caught.value.diagnostics
+    assert finding.fix == "start it: fleetpolicy lab up -i fleet arm-01"
 
 
 @pytest.mark.shows("FP553")
