@@ -191,6 +191,14 @@ def test_guest_that_runs_keeps_its_mapping_when_the_parameter_changes(
     assert after == before
 
 
+def test_device_has_one_choice_whenever_the_parameter_changes(faults: dict[str, Any]) -> None:
+    found = faults["race"]
+    consents = faults["knowsConsent"]
+
+    assert (found["opened"], found["active"]) == (200, "none")
+    assert found["seen"] == [["device", False, False], ["normal-nc", consents, consents]]
+
+
 def test_module_in_use_cannot_be_unloaded(faults: dict[str, Any]) -> None:
     assert faults["unloadInUse"] == {"answer": "EAGAIN", "stillThere": True}
 

@@ -29,7 +29,7 @@ NONBLOCK = os.O_NONBLOCK
 DRIVER = Path("/sys/bus/pci/drivers") / NAME
 DEVICES = Path("/sys/bus/pci/devices")
 PARAMETERS = Path("/sys/module") / NAME / "parameters"
-CYCLES = 1000
+CYCLES, RACES = 1000, 200
 EVERY_ID = "ffffffff ffffffff"
 PAGE = mmap.PAGESIZE
 libc = ctypes.CDLL(None, use_errno=True)
@@ -49,6 +49,7 @@ def main(bound: list[str]) -> dict[str, object]:
         "whileOpen": change_while_open(first),
         "runningGuest": change_under_guest(first),
         "unloadInUse": unload_in_use(first),
+        "race": change_at_every_moment(first),
         "cycles": open_and_close(first),
         "removedWhileMapped": remove_while_mapped(second),
         "badValue": load_with_bad_value(first),
@@ -223,6 +224,30 @@ def change_under_guest(address: str) -> dict[str, object]:
         watch.close()
         memory.close()
     return {"run": run, "entries": found}
+
+
+def change_at_every_moment(address: str) -> dict[str, object]:
+    """Open and map a device while the parameter changes without a pause."""
+    ended = threading.Event()
+
+    def toggle() -> None:
+        while not ended.is_set():
+            for value in ("normal-nc", "device"):
+                (PARAMETERS / "stage2").write_text(value)
+
+    other = threading.Thread(target=toggle)
+    other.start()
+    seen = []
+    try:
+        for _ in range(RACES):
+            device = Device(address)
+            active = choice(address)[1]
+            seen.append((active, "??" in flags_of(device), "??" in flags_of(device)))
+            device.close()
+    finally:
+        ended.set()
+        other.join()
+    return {"seen": sorted(set(seen)), "opened": len(seen), "active": choice(address)[1]}
 
 
 def unload() -> str:
