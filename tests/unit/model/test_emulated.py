@@ -22,11 +22,11 @@ def test_emulated_host_has_defaults_for_everything() -> None:
             {"memory": "512MiB"},
             "Value error, memory 512MiB is less than 1024MiB; write memory: 1024MiB",
         ),
-        ({"kernels": ["6.12", "6.12"]}, "Value error, a kernel is named twice"),
+        ({"kernels": ["6.12", "6.12"]}, "Value error, a kernel is named twice; remove one"),
         ({"kernels": []}, "Value error, write at least one"),
         (
             {"devices": [{"model": "ivshmem", "size": "3MiB"}]},
-            "Value error, size 3MiB is no power of two",
+            "Value error, size 3MiB is no power of two; write size: 4MiB",
         ),
     ],
 )
