@@ -66,7 +66,9 @@ def find_kernel(prefix: str, progress: Progress = silent, flavour: str = ARCH) -
     Raises:
         FleetPolicyError: No suite has one.
     """
-    for suites in _SUITES:
+    # Older suites have no newest kernel: they would answer for lists that cannot be read.
+    looked_in = _SUITES[:1] if prefix == NEWEST else _SUITES
+    for suites in looked_in:
         apt = Apt(suites, ARCH)
         apt.update(progress)
         found = _releases(apt, prefix, flavour)
@@ -76,7 +78,7 @@ def find_kernel(prefix: str, progress: Progress = silent, flavour: str = ARCH) -
     raise FleetPolicyError(
         PACKAGE_MISSING.at(
             Span(f"{_IMAGE}{prefix}*-{flavour}"),
-            why=f"{', '.join(suite for suites in _SUITES for suite in suites)} have no such kernel",
+            why=f"{', '.join(name for suites in looked_in for name in suites)} have no such kernel",
             fix="name the first parts of a release that they have, such as 6.12, or newest",
         )
     )

@@ -38,3 +38,18 @@ def test_kernel_that_no_suite_has_is_a_finding(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.shows("FP811")
 def test_package_that_apt_says_nothing_of_is_a_finding() -> None:
     assert not_to_be_had("linux-image", "W: odd\n").diagnostics[0].span.path == "linux-image"
+
+
+@pytest.mark.shows("FP811")
+def test_newest_kernel_is_none_of_an_older_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    def releases(apt: Apt, *_: str) -> list[str]:
+        return ["6.1.0-50-arm64"] if apt.suites == ("bookworm",) else []
+
+    monkeypatch.setattr(Apt, "update", lambda *_: None)
+    monkeypatch.setattr(kernels, "_releases", releases)
+
+    with pytest.raises(FleetPolicyError) as caught:
+        find_kernel("newest")
+
+    (finding,) = caught.value.diagnostics
+    assert finding.why == "trixie, trixie-backports have no such kernel"
