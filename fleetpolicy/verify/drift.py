@@ -19,7 +19,7 @@ from fleetpolicy.verify.rules import (
 from fleetpolicy.verify.running import IMAGE_FIX, find_next_words, judge_next_kernel
 from fleetpolicy.verify.subject import place_of, show_difference, subject_of
 
-_EDITED = "by the policy, which was edited since, is to be"
+_ANOTHER = "by the policy of now, another than was deployed, is to be"
 _APPLY = "bring it back: fleetpolicy apply; or write the change into the policy"
 
 
@@ -39,7 +39,9 @@ def find_drift(
         manifest = record.state.manifest
         if manifest:
             mappings = simulation.classes[host.index]
-            findings += _find_meanings(fleet.class_of(host), mappings, artifacts, record)
+            is_another = fleet.revision != manifest.revision
+            is_edited = is_another and not _is_deployed(manifest, artifacts)
+            findings += _find_meanings(fleet.class_of(host), mappings, record, is_edited=is_edited)
             findings += _find_files(manifest, artifacts, record)
             findings += _find_domains(manifest, artifacts, record)
             if _is_deployed(manifest, artifacts):
@@ -65,15 +67,16 @@ def _find_left_out(fleet: Fleet, records: Mapping[str, HostRecord]) -> Iterator[
 def _find_meanings(
     host_class: HostClass,
     mappings: tuple[DeviceMapping, ...],
-    artifacts: Mapping[str, Artifact],
     record: HostRecord,
+    *,
+    is_edited: bool,
 ) -> Iterator[Diagnostic]:
-    """Find changed meanings; where policy was edited since, those alone of another kernel."""
+    """Find changed meanings; where an edit of the policy waits, those alone of another kernel."""
     manifest = record.state.manifest
-    if manifest is None or _is_deployed(manifest, artifacts):
+    if not is_edited:
         yield from find_host_meaning_changes(host_class, mappings, record)
-    elif manifest.kernel != record.facts.kernel.release:
-        yield from find_host_meaning_changes(host_class, mappings, record, now_is=_EDITED)
+    elif manifest and manifest.kernel != record.facts.kernel.release:
+        yield from find_host_meaning_changes(host_class, mappings, record, now_is=_ANOTHER)
 
 
 def find_host_meaning_changes(

@@ -112,25 +112,43 @@ def test_meaning_changes_are_found_on_each_host_of_a_class() -> None:
     assert [item.subject.host for item in changes] == ["a", "b"]
 
 
+def drift_of_edit(record: HostRecord, host_class: HostClass) -> tuple[Diagnostic, ...]:
+    """Return the drift under a policy of another text that renders other files."""
+    made = make_planning(make_fleet(host_class), [record], make_artifacts()[1:])
+    fleet = replace(made.fleet, revision="another")
+    return find_drift(fleet, made.simulation, made.rendering, made.records)
+
+
 @pytest.mark.shows("FP711")
 def test_drift_under_an_edited_policy_says_what_it_asks_for_on_another_kernel_alone() -> None:
-    edited = make_artifacts()[1:]
     same, old = make_facts(), make_facts(release=OLD)
-    host_class = make_class(same, kernel=make_kernel(ERA_A))
     record = converged()[0]
     elsewhere = make_record("a", record.state, old, SECOND_BOOT)
 
-    on_the_same = drift(record, host_class, edited)
-    on_another = drift(elsewhere, make_class(old, kernel=make_kernel(ERA_A)), edited)
+    on_the_same = drift_of_edit(record, make_class(same, kernel=make_kernel(ERA_A)))
+    on_another = drift_of_edit(elsewhere, make_class(old, kernel=make_kernel(ERA_A)))
 
     assert MEANING_CHANGED not in [item.rule for item in on_the_same]
     (finding,) = (item for item in on_another if item.rule is MEANING_CHANGED)
     assert finding.why == (
         "0000:01:00.0 region bar0: was Normal-NC (a guest can reach Device-nGnRnE, Device-nGnRE, "
-        "Device-nGRE, Device-GRE, Normal-NC), by the policy, which was edited since, is to be "
-        "Device-nGnRE (a guest can reach Device-nGnRnE, Device-nGnRE); kernel 6.12.48+deb13-arm64 "
-        "then, 6.1.0-40-arm64 now"
+        "Device-nGRE, Device-GRE, Normal-NC), by the policy of now, another than was deployed, is "
+        "to be Device-nGnRE (a guest can reach Device-nGnRnE, Device-nGnRE); kernel "
+        "6.12.48+deb13-arm64 then, 6.1.0-40-arm64 now"
     )
+
+
+@pytest.mark.parametrize("release", [RELEASE, OLD])
+def test_meaning_that_changed_with_what_is_rendered_under_the_same_policy_is_drift(
+    release: str,
+) -> None:
+    facts = make_facts(release=release)
+    record = make_record("a", converged()[0].state, facts, SECOND_BOOT)
+
+    findings = drift(record, make_class(facts, kernel=make_kernel(ERA_A)), make_artifacts()[1:])
+
+    (finding,) = (item for item in findings if item.rule is MEANING_CHANGED)
+    assert "Normal-NC), is Device-nGnRE (a guest" in finding.why
 
 
 @pytest.mark.shows("FP712")
