@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import zlib
 
@@ -20,7 +21,8 @@ NAME = re.compile(r"[A-Za-z0-9_-]+\.ko\Z")
 def install(host: Host, modules: object, *, check: bool) -> dict[str, object]:
     """Place modules and return which files changed; one of another kernel is left out.
 
-    depmod runs each time: the last run may have been cut off before it.
+    depmod runs where a file changes, and where modules.dep is older than one or without it: the
+    last run may have been cut off.
 
     Args:
         host: What gets them.
@@ -46,13 +48,25 @@ def install(host: Host, modules: object, *, check: bool) -> dict[str, object]:
             return _reply([], "it has none of these kernels")
         due = [change for change in changes if _is_due(change)]
         if not check:
-            _run(host, due, [release for release, place in places.items() if place])
+            late = [item for item in changes if item in due or not _is_indexed(host, item)]
+            folders = {item.path.split(f"/{FOLDER}/")[0] for item in late}
+            _run(host, due, sorted(map(os.path.basename, folders)))
         return _reply([change.path for change in due])
 
 
 def _is_due(change: Change) -> bool:
     before, after = change.before, change.after
     return (before.data, before.mode) != (after.data, after.mode)
+
+
+def _is_indexed(host: Host, change: Change) -> bool:
+    """Tell whether modprobe finds a module that is in its place."""
+    folder, name = change.path.split(f"/{FOLDER}/")
+    index = f"{folder}/modules.dep"
+    if f"\n{FOLDER}/{name}:" not in "\n" + (host.text(index) or ""):
+        return False
+    index_time, time = (os.stat(host.path(path)).st_mtime_ns for path in (index, change.path))
+    return index_time >= time
 
 
 def _reply(changed: list[str], message: str = "") -> dict[str, object]:

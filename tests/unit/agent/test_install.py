@@ -1,4 +1,5 @@
 import base64
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,10 @@ Agent = Callable[..., dict[str, Any]]
 
 HERE, ELSEWHERE = "7.0-arm64", "6.1-arm64"
 PATH = f"/usr/lib/modules/{HERE}/updates/fleetpolicy/one.ko"
-DEPMOD = 'echo "depmod $*" >> "$FLEETPOLICY_ROOT/log"\n'
+DEPMOD = """
+echo "depmod $*" >> "$FLEETPOLICY_ROOT/log"
+cd "$FLEETPOLICY_ROOT/lib/modules/$2" && echo updates/fleetpolicy/one.ko: > modules.dep
+"""
 NONE = {"changed": [], "message": "", "status": "unchanged"}
 
 
@@ -47,10 +51,23 @@ def test_module_is_placed_for_the_kernel_that_the_host_has(root: Path, ask_agent
     assert log_of(root) == f"depmod --all {HERE}\n"
 
 
-def test_module_that_is_there_stays_and_depmod_makes_up_for_a_run_that_was_cut_off(
-    root: Path, ask_agent: Agent
+def test_module_that_is_there_and_found_costs_nothing(root: Path, ask_agent: Agent) -> None:
+    ask_agent(verb="install", root=str(root), modules=[module()])
+
+    assert ask_agent(verb="install", root=str(root), modules=[module()]) == NONE
+    assert log_of(root) == f"depmod --all {HERE}\n"
+
+
+@pytest.mark.parametrize("harm", ["", "kernel/other.ko:\n", None])
+def test_depmod_makes_up_for_a_run_that_was_cut_off(
+    root: Path, ask_agent: Agent, harm: str | None
 ) -> None:
     ask_agent(verb="install", root=str(root), modules=[module()])
+    index = root / "usr/lib/modules" / HERE / "modules.dep"
+    if harm is None:
+        os.utime(index, (1, 1))
+    else:
+        index.write_text(harm)
 
     assert ask_agent(verb="install", root=str(root), modules=[module()]) == NONE
     assert log_of(root) == f"depmod --all {HERE}\n" * 2
