@@ -118,7 +118,9 @@ def _check_value(
             WRONG_VALUE,
             span,
             why=f"{item.name} {fault}; it has {item.value or 'no value'}",
-            fix=f"write what it takes: {entry.meaning}",
+            fix=f'write {item.name}: "", it takes no value'
+            if entry.type == "flag"
+            else f"write what it takes: {entry.meaning}",
         )
     elif canonical(item.name) in _PAGE_SIZES:
         yield from _check_page_size(situation, item, span)

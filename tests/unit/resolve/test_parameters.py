@@ -101,7 +101,6 @@ def test_parameter_of_arm64_on_x86_is_fp232(site: Make) -> None:
     [
         ("iommu.strict", "2", "is a boolean such as 0 or 1; it has 2"),
         ("iommu.strict", "", "is a boolean such as 0 or 1; it has no value"),
-        ("quiet", "1", "stands alone; it has 1"),
         ("panic", "soon", "is a whole number; it has soon"),
         ("default_hugepagesz", "1GiB", "is a size such as 2M or 1G; it has 1GiB"),
         ("hugepages", "0:4,8", "is a number, or node:number,...; it has 0:4,8"),
@@ -118,6 +117,13 @@ def test_parameter_with_a_value_that_it_does_not_take_is_fp233(
     (found,) = said(site, name, value)
 
     assert found.startswith(f"FP233 [n1] {name} {why} -> write what it takes: ")
+
+
+@pytest.mark.shows("FP233")
+def test_word_that_stands_alone_and_has_a_value_is_fp233(site: Make) -> None:
+    assert said(site, "quiet", "1") == [
+        'FP233 [n1] quiet stands alone; it has 1 -> write quiet: "", it takes no value'
+    ]
 
 
 def test_parameter_with_some_value_that_it_does_not_take_is_fp233(site: Make) -> None:
