@@ -6,7 +6,7 @@ help:
 	@echo 'make demo      set up, then policy to verified fleet on simulated hosts'
 	@echo 'make test      set up, then all tests and linters'
 	@echo 'make test-consumers   ask newer libvirts and QEMUs as well, which are fetched'
-	@echo 'make test-lab  real arm64 kernels under QEMU, beside the simulation; an hour'
+	@echo 'make test-lab  real arm64 kernels under QEMU, beside the simulation; an hour and a half'
 	@echo 'make setup     set up only'
 	@echo 'make benchmark measure every stage on a fleet of 10,000 hosts, and the core'
 	@echo 'make benchmark-peers   measure validate beside other validators (PEER_OPTIONS="--rounds 1")'
