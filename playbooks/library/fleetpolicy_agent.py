@@ -50,6 +50,11 @@ EXAMPLES = """
   fleetpolicy_agent:
     verb: apply
     bundles: "{{ fleetpolicy_bundles }}"
+
+- name: Install kernel modules
+  fleetpolicy_agent:
+    verb: install
+    modules: [{release: 6.12.107+deb13-arm64, path: modules/6.12.107+deb13-arm64/x.ko}]
 """
 
 RETURN = """
@@ -60,7 +65,7 @@ status:
 record:
   description: What was found on the host; the action plugin returns it as JSON text.
   type: dict
-  returned: unless the host changes or has to boot
+  returned: for look and measure; for apply unless the host has to boot
 """
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402 Ansible wants documentation first

@@ -157,3 +157,17 @@ class Change:
                 file.flush()
                 os.fchmod(file.fileno(), kept.mode)
                 os.fsync(file.fileno())
+
+
+def replace_files(changes: list[Change]) -> None:
+    """Write every new content first, and then move each to its place."""
+    for change in changes:
+        change.stage()
+    for change in changes:
+        change.commit()
+
+
+def restore_files(changes: list[Change]) -> None:
+    """Put back what was there, the last change first."""
+    for change in reversed(changes):
+        change.restore()

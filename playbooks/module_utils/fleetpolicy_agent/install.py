@@ -8,9 +8,16 @@ import os
 import re
 import zlib
 
-from ansible.module_utils.fleetpolicy_agent.files import Change, Kept, read_plain
+from ansible.module_utils.fleetpolicy_agent.files import (
+    Change,
+    Kept,
+    read_plain,
+    replace_files,
+    restore_files,
+)
 from ansible.module_utils.fleetpolicy_agent.host import AgentError, Host
 from ansible.module_utils.fleetpolicy_agent.lock import Lock
+from ansible.module_utils.fleetpolicy_agent.undo import undo
 
 FOLDER = "updates/fleetpolicy"
 MODE = 0o644
@@ -35,23 +42,26 @@ def install(host: Host, modules: object, *, check: bool) -> dict[str, object]:
     if not isinstance(modules, list):
         raise AgentError("the modules are no list")
     with Lock(host):
-        places: dict[str, str | None] = {}
-        changes = []
-        for module in modules:
-            release, name, data = _parts(module)
-            if release not in places:
-                places[release] = host.resolved(f"/lib/modules/{release}")
-            if places[release]:
-                path = f"{places[release]}/{FOLDER}/{name}"
-                changes.append(Change(host, path, read_plain(host, path), Kept(data, MODE)))
+        changes = _changes(host, [_parts(module) for module in modules])
         if not changes:
             return _reply([], "it has none of these kernels")
-        due = [change for change in changes if _is_due(change)]
+        due = [change for _, change in changes if _is_due(change)]
         if not check:
-            late = [item for item in changes if item in due or not _is_indexed(host, item)]
-            folders = {item.path.split(f"/{FOLDER}/")[0] for item in late}
-            _run(host, due, sorted(map(os.path.basename, folders)))
+            late = {rel for rel, item in changes if item in due or not _is_indexed(host, item)}
+            _run(host, due, sorted(late))
         return _reply([change.path for change in due])
+
+
+def _changes(host: Host, modules: list[tuple[str, str, bytes]]) -> list[tuple[str, Change]]:
+    """Return what each module changes, with its release; none for kernels that are not there."""
+    # It is a link's target where /lib is one; below it no link is followed.
+    home = host.resolved("/lib/modules") or ""
+    found = []
+    for release, name, data in modules:
+        if host.exists(f"{home}/{release}"):
+            path = f"{home}/{release}/{FOLDER}/{name}"
+            found.append((release, Change(host, path, read_plain(host, path), Kept(data, MODE))))
+    return found
 
 
 def _is_due(change: Change) -> bool:
@@ -87,20 +97,18 @@ def _parts(module: object) -> tuple[str, str, bytes]:
 
 
 def _run(host: Host, due: list[Change], releases: list[str]) -> None:
+    ran: list[tuple[str, ...]] = []
     try:
-        for change in due:
-            change.stage()
-        for change in due:
-            change.commit()
-        _let_modprobe_find_them(host, releases)
+        replace_files(due)
+        for release in releases:
+            ran.append(("depmod", "--all", release))
+            _succeed(host, ran[-1])
     except (AgentError, OSError) as error:
-        for change in reversed(due):
-            change.restore()
-        raise AgentError(f"{error}; every file is as it was before") from error
+        undone = undo(host, lambda: restore_files(due), ran)
+        raise AgentError(f"{error}; {undone}") from error
 
 
-def _let_modprobe_find_them(host: Host, releases: list[str]) -> None:
-    for release in releases:
-        said = host.failure("depmod", "--all", release)
-        if said:
-            raise AgentError(said)
+def _succeed(host: Host, command: tuple[str, ...]) -> None:
+    said = host.failure(*command)
+    if said:
+        raise AgentError(said)

@@ -9,12 +9,19 @@ import json
 from ansible.module_utils.fleetpolicy_agent.bootloader import GRUB_BLS, loader_of
 from ansible.module_utils.fleetpolicy_agent.bundle import COMMAND_LINE, Bundle, DomainStep
 from ansible.module_utils.fleetpolicy_agent.domains import define, domain_names, undefine
-from ansible.module_utils.fleetpolicy_agent.files import Change, Kept, read_plain
+from ansible.module_utils.fleetpolicy_agent.files import (
+    Change,
+    Kept,
+    read_plain,
+    replace_files,
+    restore_files,
+)
 from ansible.module_utils.fleetpolicy_agent.host import AgentError, Host
 from ansible.module_utils.fleetpolicy_agent.kernel import release_of
 from ansible.module_utils.fleetpolicy_agent.now import Now
 from ansible.module_utils.fleetpolicy_agent.owned import DROP_IN, MANIFEST, PENDING
 from ansible.module_utils.fleetpolicy_agent.platform import boot_facts
+from ansible.module_utils.fleetpolicy_agent.undo import undo
 
 MANIFEST_MODE = 0o644
 NOTE_MODE = 0o600
@@ -65,14 +72,15 @@ class Work:
         try:
             note.stage()
             note.commit()
-            self._write_files()
+            replace_files(self._changes)
             self._run_commands()
             self._define_domains()
             if self._manifest:
                 self._manifest.stage()
                 self._manifest.commit()
         except (AgentError, OSError) as error:
-            raise AgentError(f"{error}; {self._undo(note)}") from error
+            undone = undo(self._host, lambda: self._put_all_back(note), self._ran)
+            raise AgentError(f"{error}; {undone}") from error
         Change(self._host, PENDING, Kept(None, 0), Kept(None, 0)).restore()
 
     def _note(self) -> Change:
@@ -100,12 +108,6 @@ class Work:
             return None
         return Change(self._host, MANIFEST, before, Kept(self._bundle.manifest, MANIFEST_MODE))
 
-    def _write_files(self) -> None:
-        for change in self._changes:
-            change.stage()
-        for change in self._changes:
-            change.commit()
-
     def _run_commands(self) -> None:
         for command in self._commands:
             self._ran.append(command)
@@ -121,20 +123,11 @@ class Work:
             else:
                 define(self._host, step.name, step.xml)
 
-    def _undo(self, note: Change) -> str:
-        """Put everything back and say whether that worked."""
-        undone = [note, *self._changes, *([self._manifest] if self._manifest else [])]
-        try:
-            for step in reversed(self._defined):
-                self._put_back(step)
-            for change in reversed(undone):
-                change.restore()
-        except (AgentError, OSError) as error:
-            return f"and it could not be undone: {error}; look at this host by hand"
-        # They ran with the new files, perhaps half way; let them run with the old ones again.
-        again = [command for command in self._ran if self._host.failure(*command)]
-        failed = f", but {again[0][0]} fails with them too" if again else ""
-        return f"every file is as it was before{failed}"
+    def _put_all_back(self, note: Change) -> None:
+        for step in reversed(self._defined):
+            self._put_back(step)
+        manifest = [self._manifest] if self._manifest else []
+        restore_files([note, *self._changes, *manifest])
 
     def _put_back(self, step: DomainStep) -> None:
         before = self._domains[step.name]

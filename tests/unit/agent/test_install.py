@@ -1,4 +1,5 @@
 import base64
+import fcntl
 import os
 import zlib
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 Builder = Callable[..., Path]
 Agent = Callable[..., dict[str, Any]]
 
-HERE, ELSEWHERE = "7.0-arm64", "6.1-arm64"
+HERE, LATER, ELSEWHERE = "7.0-arm64", "8.0-arm64", "6.1-arm64"
 PATH = f"/usr/lib/modules/{HERE}/updates/fleetpolicy/one.ko"
 DEPMOD = """
 echo "depmod $*" >> "$FLEETPOLICY_ROOT/log"
@@ -99,11 +100,55 @@ def test_modules_are_as_they_were_where_depmod_fails(tiny_host: Builder, ask_age
 
     assert reply == {
         "message": f"depmod --all {HERE} failed (1): depmod: no room; "
-        "every file is as it was before",
+        "every file is as it was before, but depmod fails with them too",
         "status": "failed",
     }
     assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"old", 0o600)
     assert [path.name for path in place.parent.iterdir()] == ["one.ko"]
+
+
+def test_modprobe_finds_what_it_found_before_where_depmod_fails_for_a_later_kernel(
+    tiny_host: Builder, ask_agent: Agent
+) -> None:
+    list_modules = f"""
+cd "$FLEETPOLICY_ROOT/lib/modules/$2" && find updates -name '*.ko' -printf '%p:\\n' > modules.dep
+[ "$2" = {HERE} ]
+"""
+    root = laid_out(tiny_host(depmod=list_modules))
+    (root / "usr/lib/modules" / LATER).mkdir()
+
+    reply = ask_agent(verb="install", root=str(root), modules=[module(), module(LATER)])
+
+    assert reply["status"] == "failed"
+    assert reply["message"].startswith(f"depmod --all {LATER} failed (1): ")
+    assert not (root / PATH.lstrip("/")).exists()
+    assert (root / "usr/lib/modules" / HERE / "modules.dep").read_text() == ""
+
+
+def test_second_run_does_not_begin_while_one_changes_the_host(root: Path, ask_agent: Agent) -> None:
+    descriptor = os.open(root, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    reply = ask_agent(verb="install", root=str(root), modules=[module()])
+
+    os.close(descriptor)
+    assert reply == {
+        "message": "another run is changing this host; wait for its end",
+        "status": "failed",
+    }
+    assert not (root / PATH.lstrip("/")).exists()
+
+
+def test_kernel_whose_folder_is_a_link_gets_nothing_in_the_folder_of_another(
+    root: Path, ask_agent: Agent
+) -> None:
+    (root / "usr/lib/modules" / LATER).symlink_to(HERE)
+
+    reply = ask_agent(verb="install", root=str(root), modules=[module(LATER)])
+
+    assert reply["status"] == "failed"
+    assert reply["message"].startswith(f"/usr/lib/modules/{LATER} is no plain folder: ")
+    assert list((root / "usr/lib/modules" / HERE).iterdir()) == []
 
 
 def test_nothing_stays_of_a_first_module_where_there_is_no_depmod(
@@ -113,7 +158,10 @@ def test_nothing_stays_of_a_first_module_where_there_is_no_depmod(
 
     reply = ask_agent(verb="install", root=str(root), modules=[module()])
 
-    assert reply["message"] == "depmod is not there or did not end; every file is as it was before"
+    assert reply["message"] == (
+        "depmod is not there or did not end; every file is as it was before, "
+        "but depmod fails with them too"
+    )
     assert list((root / "usr/lib/modules" / HERE).iterdir()) == []
 
 
