@@ -8,7 +8,8 @@
  * Device-nGnRE. This driver takes the mark away where it is told to.
  *
  * It drives any device and is chosen by driver_override only: it has no id
- * table, hence no alias, and refuses ids that were added at run time.
+ * table, hence no alias, and takes no device without an override, whatever ids
+ * were added at run time.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

@@ -19,7 +19,7 @@ def install_modules(
     """Install modules and return what was done, host by host, sorted by name.
 
     Args:
-        modules: Those of kernels that a host does not have are not sent to it.
+        modules: A host leaves out those of kernels that it does not have.
         inventory: How hosts are reached.
         hosts: Names in the inventory.
         options: How the playbook is run.

@@ -70,7 +70,6 @@ class Complaint(msgspec.Struct, frozen=True):
     Args:
         kind: unparsed, pattern, limit, variables, misspelt, remark or crashed.
         about: The source or the pattern; of a misspelt variable, what to do.
-        about: The source or the pattern.
         hosts: The hosts that have it alike, sorted.
     """
 

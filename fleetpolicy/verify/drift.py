@@ -39,12 +39,14 @@ def find_drift(
         manifest = record.state.manifest
         if manifest:
             mappings = simulation.classes[host.index]
-            is_another = fleet.revision != manifest.revision
-            is_edited = is_another and not _is_deployed(manifest, artifacts)
+            has_files = _is_deployed(manifest, artifacts)
+            is_edited = fleet.revision != manifest.revision and not (
+                has_files and _has_domains(manifest, artifacts)
+            )
             findings += _find_meanings(fleet.class_of(host), mappings, record, is_edited=is_edited)
             findings += _find_files(manifest, artifacts, record)
             findings += _find_domains(manifest, artifacts, record)
-            if _is_deployed(manifest, artifacts):
+            if has_files:
                 findings += _find_running(fleet.class_of(host), record)
                 findings += judge_next_kernel(fleet.class_of(host), record)
         elif artifacts:
@@ -192,6 +194,16 @@ def _is_deployed(manifest: Manifest, artifacts: Mapping[str, Artifact]) -> bool:
         if item.kind is not ArtifactKind.DOMAIN
     }
     return rendered == manifest.files
+
+
+def _has_domains(manifest: Manifest, artifacts: Mapping[str, Artifact]) -> bool:
+    """Return whether the domains that were deployed are those that policy renders now."""
+    rendered = {
+        name: digest_of(item.content)
+        for name, item in artifacts.items()
+        if item.kind is ArtifactKind.DOMAIN
+    }
+    return rendered == manifest.domains
 
 
 def _find_running(host_class: HostClass, record: HostRecord) -> Iterator[Diagnostic]:

@@ -48,6 +48,7 @@ _FAULTS = {
 _NAMELESS = "??"
 _INSTRUCTION_ABORTS = frozenset({0x20, 0x21})
 _OK, _ABORT = "ok", "abort"
+_IN_USE = "EBUSY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,10 @@ def _find_unmeasured(measurement: Measurement, running: Running) -> Iterator[Dia
 
 
 def _refusal(device: MeasuredDevice, running: Running) -> set[str]:
-    """Say why a device was left alone, with the guests that may have it."""
+    """Say why a device was left alone; of one in use, with the guests that may have it."""
     if device.refused is None:
         return set()
-    guests = ", ".join(running.record.state.running)
+    guests = ", ".join(running.record.state.running) if _IN_USE in device.refused else ""
     return {f"{device.refused}; guests that run: {guests}" if guests else device.refused}
 
 

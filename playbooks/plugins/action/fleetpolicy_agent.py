@@ -116,7 +116,10 @@ class ActionModule(ActionBase):
         request = {"verb": str(arguments["verb"]), "root": str(arguments.get("root", "/"))}
         if request["verb"] == "install":
             check = bool(self._task.check_mode)
-            modules = [_module(item["release"], item["path"]) for item in arguments["modules"]]
+            try:
+                modules = [_module(item["release"], item["path"]) for item in arguments["modules"]]
+            except (KeyError, TypeError) as error:
+                raise AnsibleActionFail("modules: give a list of release and path each") from error
             return {**request, "check": check, "modules": modules}
         if request["verb"] not in {"apply", "measure"}:
             return request

@@ -138,6 +138,19 @@ def test_drift_under_an_edited_policy_says_what_it_asks_for_on_another_kernel_al
     )
 
 
+def test_edit_that_changes_a_domain_alone_is_no_change_of_meaning() -> None:
+    other = make_domain("<domain><name>db</name><vcpu>8</vcpu></domain>\n")
+    made = make_planning(
+        make_fleet(make_class(kernel=make_kernel(ERA_A))),
+        converged(),
+        make_artifacts(),
+        {"a": (other,)},
+    )
+    fleet = replace(made.fleet, revision="another")
+
+    assert find_drift(fleet, made.simulation, made.rendering, made.records) == ()
+
+
 @pytest.mark.parametrize("release", [RELEASE, OLD])
 def test_meaning_that_changed_with_what_is_rendered_under_the_same_policy_is_drift(
     release: str,
