@@ -11,7 +11,8 @@ from fleetpolicy.emulate.kernels import ARCH, KernelPackages
 from fleetpolicy.emulate.modules_build import compile_modules, provide_headers
 from fleetpolicy.emulate.packages import fetch, unpack
 from fleetpolicy.emulate.toolchain import provide_toolchain
-from tests.lab.optout import KERNEL, say
+from tests.lab.building import say
+from tests.lab.optout import KERNEL
 
 # Where what is needed is in the source, and where it goes.
 PARTS = {

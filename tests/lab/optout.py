@@ -1,6 +1,5 @@
 """Run programs beside the driver that withholds Normal-NC, inside small emulated systems."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,12 @@ from fleetpolicy.emulate.kernels import KernelPackages, provide_kernel
 from fleetpolicy.emulate.modules_build import build_modules
 from fleetpolicy.emulate.qemu import find_emulator
 from fleetpolicy.pipeline.data import playbooks_folder
+from tests.lab.building import say
 
 HERE = Path(__file__).resolve().parent
 KERNEL = HERE.parents[1] / "kernel"
 DRIVER = "optout_vfio_pci"
 SECONDS = 1200.0
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def with_driver(
@@ -31,7 +27,7 @@ def with_driver(
 
     Args:
         kernel: The kernel that it runs under.
-        program: Module of Python in a folder beside this file, such as optout_faults.faults.
+        program: Module of Python in a folder beside this file, such as optout_programs.faults.
         bindings: PCI id and the driver that is to own the function before main() begins.
         modules: More of the kernel's own modules.
     """

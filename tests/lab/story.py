@@ -12,6 +12,22 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+FLEET = """\
+apiVersion: fleetpolicy/v1alpha1
+kind: FleetPolicy
+metadata: {name: lab}
+spec: {memoryMapping: {default: normal-nc}}
+"""
+PLATFORM = """\
+---
+apiVersion: fleetpolicy/v1alpha1
+kind: PlatformProfile
+metadata: {name: qemu-virt}
+spec:
+  match: {vendor: QEMU}
+  containment: {attested: true, by: the lab}
+  source: QEMU's virt machine, where an error of a device's transaction reaches nobody
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,11 @@ class Story:
         said = self.run("lab", "ssh", host, command, given=given)
         assert said.status == 0, said.err
         return said.out
+
+    def driver_of(self, host: str, address: str) -> str:
+        """Return the driver that a PCI function of a host is bound to."""
+        link = self.on(host, f"readlink /sys/bus/pci/devices/{address}/driver")
+        return link.strip().rpartition("/")[2]
 
     def record(self, host: str) -> dict[str, Any]:
         """Return the recorded facts of a host."""

@@ -4,15 +4,12 @@ Run by `make test-lab`; the tests build on each other. What was said, and how lo
 .cache/devices-story.txt afterwards.
 """
 
-import shutil
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from fleetpolicy.emulate.kernels import find_kernel
-from fleetpolicy.emulate.modules_build import build_modules
-from tests.lab.story import ROOT, Story, emulated
+from tests.lab.building import lay_out
+from tests.lab.story import FLEET, PLATFORM, ROOT, Story, emulated
 
 PHYSICAL, FIRST, SECOND = "0000:01:00.0", "0000:01:10.0", "0000:01:10.2"
 HOSTS = """\
@@ -24,20 +21,6 @@ all:
         cpu: cortex-a710
         memory: 2GiB
         devices: [{model: igb}, {model: ivshmem, size: 64MiB}]
-"""
-FLEET = """\
-apiVersion: fleetpolicy/v1alpha1
-kind: FleetPolicy
-metadata: {name: lab}
-spec: {memoryMapping: {default: normal-nc}}
----
-apiVersion: fleetpolicy/v1alpha1
-kind: PlatformProfile
-metadata: {name: qemu-virt}
-spec:
-  match: {vendor: QEMU}
-  containment: {attested: true, by: the lab}
-  source: QEMU's virt machine, where an error of a device's transaction reaches nobody
 """
 VIRTUAL = """\
 ---
@@ -67,17 +50,8 @@ pytestmark = pytest.mark.lab
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Return a fleet of one emulated host, which is ended whatever happens."""
     folder = tmp_path_factory.mktemp("devices-story")
-    with emulated(folder, "devices-story", HOSTS, FLEET) as made:
+    with emulated(folder, "devices-story", HOSTS, FLEET + PLATFORM) as made:
         yield made
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-
-
-def driver_of(story: Story, address: str) -> str:
-    link = story.on("arm-01", f"readlink /sys/bus/pci/devices/{address}/driver")
-    return link.strip().rpartition("/")[2]
 
 
 def test_virtual_functions_are_facts_once_an_operator_made_them(story: Story) -> None:
@@ -93,11 +67,7 @@ def test_virtual_functions_are_facts_once_an_operator_made_them(story: Story) ->
 
 
 def test_cacheable_is_refused_for_want_of_dic_where_a_driver_would_give_it(story: Story) -> None:
-    packages = find_kernel("newest", say)
-    (built,) = build_modules(ROOT / "tests/lab/module", packages, say)
-    place = story.fleet.parent / "built" / packages.release
-    place.mkdir(parents=True)
-    shutil.copy(built, place)
+    lay_out(story.fleet.parent / "built", ROOT / "tests/lab/module", "newest")
     assert story.run("modules", "install", "--from", "built").status == 0
     assert story.run("facts", "collect").status == 0
     (story.fleet / "policies/memory.yaml").write_text(CACHEABLE.removeprefix("---\n"))
@@ -116,13 +86,13 @@ def test_cacheable_is_refused_for_want_of_dic_where_a_driver_would_give_it(story
 
 
 def test_virtual_functions_are_bound_at_the_boot_that_makes_them(story: Story) -> None:
-    (story.fleet / "policies/fleet.yaml").write_text(FLEET + VIRTUAL)
+    (story.fleet / "policies/fleet.yaml").write_text(FLEET + PLATFORM + VIRTUAL)
 
     said = story.run("apply", "--auto-approve")
 
     assert said.status == 0, said.out + said.err
     assert said.out.splitlines()[-1] == "verified"
-    assert [driver_of(story, item) for item in (PHYSICAL, FIRST, SECOND)] == [
+    assert [story.driver_of("arm-01", item) for item in (PHYSICAL, FIRST, SECOND)] == [
         "igb",
         "vfio-pci",
         "vfio-pci",

@@ -5,14 +5,12 @@ Run by `make test-lab`; the tests build on each other. What was said, and how lo
 """
 
 import shutil
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from fleetpolicy.emulate.kernels import find_kernel
-from fleetpolicy.emulate.modules_build import build_modules
-from tests.lab.story import ROOT, Story, emulated
+from tests.lab.building import lay_out
+from tests.lab.story import FLEET, PLATFORM, ROOT, Story, emulated
 
 MEMORY, DRIVER = "0000:01:00.0", "lab_vfio_pci"
 HOSTS = """\
@@ -25,19 +23,7 @@ all:
         memory: 2GiB
         devices: [{model: ivshmem, size: 64MiB}]
 """
-POLICY = """\
-apiVersion: fleetpolicy/v1alpha1
-kind: FleetPolicy
-metadata: {name: lab}
-spec: {memoryMapping: {default: normal-nc}}
----
-apiVersion: fleetpolicy/v1alpha1
-kind: PlatformProfile
-metadata: {name: qemu-virt}
-spec:
-  match: {vendor: QEMU}
-  containment: {attested: true, by: the lab}
-  source: QEMU's virt machine, where an error of a device's transaction reaches nobody
+MAPPING = """\
 ---
 apiVersion: fleetpolicy/v1alpha1
 kind: DevicePolicy
@@ -46,6 +32,7 @@ spec:
   match: {device: {id: "1af4:1110"}}
   mapping: cacheable
 """
+POLICY = FLEET + PLATFORM + MAPPING
 TRAPPED = POLICY + "  onUnsupported: trapped\n"
 
 pytestmark = pytest.mark.lab
@@ -60,15 +47,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield made
 
 
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-
-
-def driver_of(story: Story) -> str:
-    link = story.on("arm-01", f"readlink /sys/bus/pci/devices/{MEMORY}/driver")
-    return link.strip().rpartition("/")[2]
-
-
 def measured(story: Story) -> list[str]:
     """Return what the guest's load meets in the memory: as measured, and as predicted."""
     out = story.run("verify", "--measure", "--no-checks").out
@@ -81,11 +59,7 @@ def measured(story: Story) -> list[str]:
 def test_driver_of_a_site_is_known_by_its_alias_on_both_kernels(story: Story) -> None:
     assert story.run("lab", "up").status == 0
     for release in ("6.12", "newest"):
-        packages = find_kernel(release, say)
-        (built,) = build_modules(ROOT / "tests/lab/module", packages, say)
-        place = story.fleet.parent / "built" / packages.release
-        place.mkdir(parents=True)
-        shutil.copy(built, place)
+        lay_out(story.fleet.parent / "built", ROOT / "tests/lab/module", release)
 
     said = story.run("modules", "install", "--from", "built")
 
@@ -115,7 +89,7 @@ def test_trapped_instead_is_applied_and_the_kernel_installs_what_was_predicted(
     assert said.status == 0, said.out + said.err
     assert "warning FP220 trapped-instead" in said.out
     assert said.out.splitlines()[-1] == "verified"
-    assert driver_of(story) == DRIVER
+    assert story.driver_of("arm-01", MEMORY) == DRIVER
     assert measured(story) == ["Device-nGnRE  Device-nGnRE"]
 
 
@@ -138,7 +112,7 @@ def test_cacheable_by_a_driver_with_dashes_is_applied_on_era_c_and_measured(stor
 
     assert said.status == 0, said.out + said.err
     assert said.out.splitlines()[-1] == "verified"
-    assert driver_of(story) == DRIVER
+    assert story.driver_of("arm-01", MEMORY) == DRIVER
     assert measured(story) == ["Normal, executable  Normal, executable"]
 
 

@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleetpolicy.emulate.process import find
-from tests.lab.story import ROOT, Story
+from tests.lab.story import FLEET, ROOT, Story
 
 DISK, MANAGEMENT = "0000:00:01.0", "0000:00:02.0"
 E1000E, NVME, TWO = "0000:01:00.0", "0000:03:00.0", "0000:06:00.0"
 DOCUMENT = (
     "apiVersion: fleetpolicy/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
-)
-FLEET = DOCUMENT.format(
-    kind="FleetPolicy", name="lab", spec="{memoryMapping: {default: normal-nc}}"
 )
 COHERENT = """\
 ids: ["1af4:1110"], title: Shared memory of QEMU, coherent: true, variantDriver: lab_vfio_pci,
@@ -157,8 +154,7 @@ def test_policy_is_applied_with_a_reboot_and_verified(lab: Lab) -> None:
     words = lab.on("arm-01", "cat /proc/cmdline").split()
     assert {"iommu.passthrough=0", "iommu.strict=1"} <= set(words)
     for address in (E1000E, NVME):
-        link = f"readlink /sys/bus/pci/devices/{address}/driver"
-        assert lab.on("arm-01", link).rstrip().endswith("/vfio-pci")
+        assert lab.driver_of("arm-01", address) == "vfio-pci"
     assert lab.on("arm-01", "cat /sys/module/vfio_pci/parameters/disable_idle_d3") == "Y\n"
 
 

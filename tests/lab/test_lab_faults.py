@@ -26,7 +26,7 @@ from fleetpolicy.emulate.process import find
 from fleetpolicy.emulate.qemu import find_emulator
 from fleetpolicy.emulate.qmp import WORDS
 from fleetpolicy.emulate.rules import MACHINE_NOT_STARTED
-from tests.lab.story import Said, Story, emulated
+from tests.lab.story import FLEET, Said, Story, emulated
 
 CARD = "0000:01:00.0"
 HOSTS = """\
@@ -36,17 +36,14 @@ all:
       fleetpolicy_machine:
         {kernels: ["6.12"], cpu: neoverse-n1, memory: 1GiB, devices: [{model: e1000e}]}
 """
-POLICY = """\
-apiVersion: fleetpolicy/v1alpha1
-kind: FleetPolicy
-metadata: {name: lab}
-spec: {memoryMapping: {default: normal-nc}}
+DEVICE = """\
 ---
 apiVersion: fleetpolicy/v1alpha1
 kind: DevicePolicy
 metadata: {name: card}
 spec: {match: {device: {id: "8086:10d3"}}, driver: vfio-pci}
 """
+POLICY = FLEET + DEVICE
 # As in /proc/net/tcp.
 LOOPBACK, LISTENS = "0100007F", "0A"
 DISK_MIB, FULL_MIB = 2048, 60

@@ -1,5 +1,4 @@
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST
 from fleetpolicy.emulate.process import find
 from fleetpolicy.emulate.rules import NO_ANSWER, PACKAGE_MISSING
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
+from tests.lab.building import say
 
 pytestmark = pytest.mark.lab
 
@@ -37,10 +37,6 @@ OPT_OUT = replace(
     bindings=((NETWORK_CARD, "optout_vfio_pci"), (SHARED_MEMORY, "vfio-pci")),
 )
 WITH_FWB_AND_DIC, WITH_FWB, WITHOUT = "max", "cortex-a710", "neoverse-n1"
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def measure(config: pytest.Config, matrix: Matrix, suffix: str = "") -> list[Measured]:

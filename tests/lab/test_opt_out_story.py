@@ -5,18 +5,15 @@ Run by `make test-lab`; the tests build on each other. What was said, and how lo
 """
 
 import shlex
-import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from fleetpolicy.emulate.disk import ROOT_UUID
 from fleetpolicy.emulate.grub import entry_of
 from fleetpolicy.emulate.kernels import find_kernel
-from fleetpolicy.emulate.modules_build import build_modules
-from tests.lab.story import ROOT, Story, emulated
+from tests.lab.building import lay_out, say
+from tests.lab.story import PLATFORM, ROOT, Story, emulated
 
 CARD = "0000:01:00.0"
 HOSTS = """\
@@ -29,7 +26,7 @@ all:
         memory: 2GiB
         devices: [{model: e1000e}]
 """
-POLICY = """\
+OPT_OUT = """\
 apiVersion: fleetpolicy/v1alpha1
 kind: FleetPolicy
 metadata: {name: lab}
@@ -41,15 +38,8 @@ kind: DevicePolicy
 metadata: {name: network}
 spec:
   match: {device: {address: "0000:01:00.0", id: "8086:10d3"}}
----
-apiVersion: fleetpolicy/v1alpha1
-kind: PlatformProfile
-metadata: {name: qemu-virt}
-spec:
-  match: {vendor: QEMU}
-  containment: {attested: true, by: the lab}
-  source: QEMU's virt machine, where an error of a device's transaction reaches nobody
 """
+POLICY = OPT_OUT + PLATFORM
 
 pytestmark = pytest.mark.lab
 
@@ -60,19 +50,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("opt-out-story")
     with emulated(folder, "opt-out-story", HOSTS, POLICY) as made:
         yield made
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-
-
-def lay_out(folder: Path, release: str) -> None:
-    """Lay out the module for a kernel as a build farm would."""
-    packages = find_kernel(release, say)
-    (built,) = build_modules(ROOT / "kernel", packages, say)
-    place = folder / packages.release
-    place.mkdir(parents=True)
-    shutil.copy(built, place)
 
 
 def choose_kernel(story: Story, release: str) -> None:
@@ -91,7 +68,7 @@ def test_opt_out_without_the_module_is_refused(story: Story) -> None:
 
 
 def test_module_of_the_build_farm_reaches_the_kernel_that_it_is_for(story: Story) -> None:
-    lay_out(story.fleet.parent / "built", "6.12")
+    lay_out(story.fleet.parent / "built", ROOT / "kernel", "6.12")
 
     said = story.run("modules", "install", "--from", "built")
 
@@ -110,8 +87,7 @@ def test_opt_out_is_applied_with_a_reboot_and_verified(story: Story) -> None:
     assert said.status == 0, said.out + said.err
     assert said.out.splitlines()[-1] == "verified"
     assert "optout_vfio_pci.stage2=device" in story.on("arm-01", "cat /proc/cmdline").split()
-    link = story.on("arm-01", f"readlink /sys/bus/pci/devices/{CARD}/driver")
-    assert link.rstrip().endswith("/optout_vfio_pci")
+    assert story.driver_of("arm-01", CARD) == "optout_vfio_pci"
     choice = f"cat /sys/bus/pci/devices/{CARD}/stage2/configured"
     assert story.on("arm-01", choice) == "device\n"
     assert "Device-nGnRE" in story.run("simulate", "--live").out
@@ -151,7 +127,7 @@ def test_kernel_that_has_no_module_is_found_before_it_boots(story: Story) -> Non
 def test_end_of_the_opt_out_leaves_nothing_and_the_kernel_installs_normal_nc(
     story: Story,
 ) -> None:
-    lay_out(story.fleet.parent / "built", "newest")
+    lay_out(story.fleet.parent / "built", ROOT / "kernel", "newest")
     assert story.run("modules", "install", "--from", "built").status == 0
     # Its driver is there; what its initramfs lacks, the next apply would bring.
     assert "FP716" not in story.run("drift").out

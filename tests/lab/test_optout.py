@@ -16,7 +16,8 @@ from fleetpolicy.emulate.modules_build import build_modules, provide_headers
 from fleetpolicy.emulate.toolchain import PREFIX, provide_toolchain
 from fleetpolicy.pipeline.measuring import Matrix, Measured, measure_matrix
 from tests.integration.consumers.programs import needs
-from tests.lab.optout import DRIVER, KERNEL, say, told_by, with_driver
+from tests.lab.building import say
+from tests.lab.optout import DRIVER, KERNEL, told_by, with_driver
 
 pytestmark = pytest.mark.lab
 
@@ -135,7 +136,7 @@ def faults(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return what came of mistreating the driver on a kernel."""
     bindings = ((NETWORK_CARD, DRIVER), (SHARED_MEMORY, DRIVER))
     kernel = find_kernel(request.param, say)
-    found = told_by(kernel, with_driver(kernel, "optout_faults.faults", bindings))
+    found = told_by(kernel, with_driver(kernel, "optout_programs.faults", bindings))
     found["knowsConsent"] = request.param != ERA_RELEASES[0]
     return found
 

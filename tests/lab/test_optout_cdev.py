@@ -9,8 +9,9 @@ import pytest
 
 from fleetpolicy.emulate.initramfs import Task
 from fleetpolicy.emulate.kernels import NEWEST, find_kernel
+from tests.lab.building import say
 from tests.lab.iommufd import build_with_iommufd
-from tests.lab.optout import DRIVER, place_of, say, told_by, unset
+from tests.lab.optout import DRIVER, place_of, told_by, unset
 from tests.lab.test_optout_ops import DEVICE, NORMAL_NC, THEIRS, views, without_type
 
 pytestmark = pytest.mark.lab
@@ -28,7 +29,7 @@ def release(request: pytest.FixtureRequest) -> str:
 def found(release: str) -> dict[str, Any]:
     """Return what came of every operation on a kernel, by driver."""
     kernel = find_kernel(release, say)
-    task = Task((), unset(build_with_iommufd(kernel)), (), place_of("optout_ops.cdev"))
+    task = Task((), unset(build_with_iommufd(kernel)), (), place_of("optout_programs.cdev"))
     return told_by(kernel, task, DEVICES)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from fleetpolicy.emulate.kernels import ERA_RELEASES, NEWEST, find_kernel, provide_kernel
-from tests.lab.optout import DRIVER, say, told_by, with_driver
+from tests.lab.building import say
+from tests.lab.optout import DRIVER, told_by, with_driver
 
 pytestmark = pytest.mark.lab
 
@@ -36,7 +37,7 @@ def release(request: pytest.FixtureRequest) -> str:
 def ops(release: str) -> dict[str, Any]:
     """Return what came of every operation on a kernel, by driver."""
     kernel = find_kernel(release, say)
-    task = with_driver(kernel, "optout_ops.ops", modules=("igb", "aer_inject"))
+    task = with_driver(kernel, "optout_programs.ops", modules=("igb", "aer_inject"))
     return told_by(kernel, task, DEVICES)
 
 

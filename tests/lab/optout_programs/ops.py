@@ -4,8 +4,8 @@
 Every function returns what it saw, for test_optout_ops.py to judge.
 """
 
-from ansible.module_utils.optout_ops import answers, errors, mappings, sriov, zaps
-from ansible.module_utils.optout_ops.function import (
+from ansible.module_utils.optout_programs import answers, errors, mappings, sriov, zaps
+from ansible.module_utils.optout_programs.function import (
     OURS,
     THEIRS,
     Function,

@@ -10,8 +10,8 @@ import struct
 from fcntl import ioctl
 from pathlib import Path
 
-from ansible.module_utils.optout_ops import answers, sriov
-from ansible.module_utils.optout_ops.function import (
+from ansible.module_utils.optout_programs import answers, sriov
+from ansible.module_utils.optout_programs.function import (
     DEVICES,
     OURS,
     THEIRS,
@@ -23,8 +23,8 @@ from ansible.module_utils.optout_ops.function import (
     parameter,
     release,
 )
-from ansible.module_utils.optout_ops.view import viewing
-from ansible.module_utils.optout_ops.zaps import around
+from ansible.module_utils.optout_programs.view import viewing
+from ansible.module_utils.optout_programs.zaps import around
 
 CARD, PHYSICAL = "8086:10d3", "8086:10c9"
 BIND, ATTACH, DETACH, ALLOCATE = 0x3B76, 0x3B77, 0x3B78, 0x3B81

@@ -10,7 +10,6 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.fleetpolicy_probe.btf import BTF, find_run
@@ -21,18 +20,22 @@ from ansible.module_utils.fleetpolicy_probe.stage2 import Table, walk
 from ansible.module_utils.fleetpolicy_probe.system import Area
 from ansible.module_utils.fleetpolicy_probe.tracing import Watch
 from ansible.module_utils.fleetpolicy_probe.vfio import Device
+from ansible.module_utils.optout_programs.function import (
+    DELETE_MODULE,
+    DEVICES,
+    FINIT_MODULE,
+    OURS,
+    attempt,
+    libc,
+    log_lines,
+)
 
-NAME = "optout_vfio_pci"
-FINIT_MODULE, DELETE_MODULE = 273, 106
-"""Numbers of system calls on arm64."""
 NONBLOCK = os.O_NONBLOCK
-DRIVER = Path("/sys/bus/pci/drivers") / NAME
-DEVICES = Path("/sys/bus/pci/devices")
-PARAMETERS = Path("/sys/module") / NAME / "parameters"
+DRIVER: Path = Path("/sys/bus/pci/drivers") / OURS
+PARAMETERS: Path = Path("/sys/module") / OURS / "parameters"
 CYCLES, RACES = 1000, 200
 EVERY_ID = "ffffffff ffffffff"
 PAGE = mmap.PAGESIZE
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(bound: list[str]) -> dict[str, object]:
@@ -56,15 +59,6 @@ def main(bound: list[str]) -> dict[str, object]:
     }
 
 
-def attempt(action: Callable[..., object], *arguments: object) -> str:
-    """Return ok, or the name of the error that an action ends with."""
-    try:
-        action(*arguments)
-    except OSError as error:
-        return errno.errorcode.get(error.errno or 0, str(error))
-    return "ok"
-
-
 def parameter(name: str) -> str:
     return (PARAMETERS / name).read_text().strip()
 
@@ -73,22 +67,6 @@ def choice(address: str) -> tuple[str, str]:
     folder = DEVICES / address / "stage2"
     shown = [(folder / name).read_text().strip() for name in ("configured", "active")]
     return shown[0], shown[1]
-
-
-def log_lines(text: str) -> list[str]:
-    """Return the kernel's messages that have a text in them."""
-    found: list[str] = []
-    log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        while True:
-            try:
-                line = os.read(log, 8192).split(b";", 1)[-1].split(b"\n")[0].decode()
-            except BlockingIOError:
-                return found
-            if text in line:
-                found.append(line)
-    finally:
-        os.close(log)
 
 
 def write_bad_list() -> dict[str, object]:
@@ -129,12 +107,12 @@ def bind_by_id(address: str) -> dict[str, object]:
     for words in (own, EVERY_ID):
         answers.append(attempt((DRIVER / "new_id").write_text, words))
         alone.append(owned() == others)
-    (folder / "driver_override").write_text(NAME)
+    (folder / "driver_override").write_text(OURS)
     Path("/sys/bus/pci/drivers_probe").write_text(address)
     overridden = (folder / "driver").exists()
     for words in (own, EVERY_ID):
         (DRIVER / "remove_id").write_text(words)
-    refused = log_lines(f"{address}: not taken by id: write {NAME} to driver_override")
+    refused = log_lines(f"{address}: not taken by id: write {OURS} to driver_override")
     told = {"overridden": overridden, "refusals": len(refused)}
     return {"answers": answers, "noOther": alone, **told}
 
@@ -251,7 +229,7 @@ def change_at_every_moment(address: str) -> dict[str, object]:
 
 
 def unload() -> str:
-    answer = libc.syscall(DELETE_MODULE, NAME.encode(), NONBLOCK)
+    answer = libc.syscall(DELETE_MODULE, OURS.encode(), NONBLOCK)
     return "ok" if answer == 0 else errno.errorcode[ctypes.get_errno()]
 
 
@@ -281,7 +259,7 @@ def settled_slabs(address: str) -> dict[str, int]:
         arch/arm64/mm/pageattr.c
     """
     unload()
-    descriptor = os.open(f"/modules/{NAME}.ko", os.O_RDONLY)
+    descriptor = os.open(f"/modules/{OURS}.ko", os.O_RDONLY)
     libc.syscall(FINIT_MODULE, descriptor, b"", 0)
     os.close(descriptor)
     if not (DEVICES / address / "driver").exists():
@@ -310,7 +288,7 @@ def open_and_close(address: str) -> dict[str, object]:
         cycle(address)
     seconds = time.monotonic() - started
     active = choice(address)[1]
-    references = int(Path(f"/sys/module/{NAME}/refcnt").read_text())
+    references = int(Path(f"/sys/module/{OURS}/refcnt").read_text())
     after = settled_slabs(address)
     grown = {name: after[name] - count for name, count in before.items() if name in after}
     return {
@@ -353,7 +331,7 @@ def load_with_bad_value(address: str) -> dict[str, object]:
     gone = unload()
     answers = []
     for words in ("stage2=fast", "stage2", "devices=8086:10d3", "stage2=device"):
-        descriptor = os.open(f"/modules/{NAME}.ko", os.O_RDONLY)
+        descriptor = os.open(f"/modules/{OURS}.ko", os.O_RDONLY)
         answer = libc.syscall(FINIT_MODULE, descriptor, words.encode(), 0)
         answers.append("ok" if answer == 0 else errno.errorcode[ctypes.get_errno()])
         os.close(descriptor)

@@ -8,9 +8,9 @@ import os
 
 from ansible.module_utils.fleetpolicy_probe.measure import OTHER_IPA
 from ansible.module_utils.fleetpolicy_probe.system import Area
-from ansible.module_utils.optout_ops import answers
-from ansible.module_utils.optout_ops.function import libc
-from ansible.module_utils.optout_ops.view import CONSENT, PAGE, View, viewed
+from ansible.module_utils.optout_programs import answers
+from ansible.module_utils.optout_programs.function import libc
+from ansible.module_utils.optout_programs.view import CONSENT, PAGE, View, viewed
 
 MAY_MOVE, FIXED = 1, 2
 DUMP = 17

@@ -6,7 +6,7 @@ import os
 import struct
 from fcntl import ioctl
 
-from ansible.module_utils.optout_ops.function import Function, attempt
+from ansible.module_utils.optout_programs.function import Function, attempt
 
 GET_INFO, GET_REGION_INFO, GET_IRQ_INFO, SET_IRQS = 0x3B6B, 0x3B6C, 0x3B6D, 0x3B6E
 RESET, GET_HOT_RESET_INFO, HOT_RESET, FEATURE = 0x3B6F, 0x3B70, 0x3B71, 0x3B75

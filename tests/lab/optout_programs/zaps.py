@@ -8,9 +8,9 @@ from os import pread, pwrite
 from pathlib import Path
 
 from ansible.module_utils.fleetpolicy_probe.vfio import COMMAND_MEMORY, COMMAND_OFFSET
-from ansible.module_utils.optout_ops import answers
-from ansible.module_utils.optout_ops.function import Function, settled_power
-from ansible.module_utils.optout_ops.view import View, access, viewed
+from ansible.module_utils.optout_programs import answers
+from ansible.module_utils.optout_programs.function import Function, settled_power
+from ansible.module_utils.optout_programs.view import View, access, viewed
 
 CONFIG = 7 << 40
 """Where the configuration space is in the file of a VFIO PCI device."""

@@ -3,8 +3,8 @@
 
 import uuid
 
-from ansible.module_utils.optout_ops import answers
-from ansible.module_utils.optout_ops.function import (
+from ansible.module_utils.optout_programs import answers
+from ansible.module_utils.optout_programs.function import (
     DEVICES,
     Function,
     attempt,
@@ -15,7 +15,7 @@ from ansible.module_utils.optout_ops.function import (
     release,
     settled_power,
 )
-from ansible.module_utils.optout_ops.view import viewed
+from ansible.module_utils.optout_programs.view import viewed
 
 HOST = "igb"
 COUNT = 2

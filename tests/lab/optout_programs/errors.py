@@ -7,9 +7,9 @@ import struct
 import time
 from pathlib import Path
 
-from ansible.module_utils.optout_ops import answers
-from ansible.module_utils.optout_ops.function import attempt
-from ansible.module_utils.optout_ops.view import viewed
+from ansible.module_utils.optout_programs import answers
+from ansible.module_utils.optout_programs.function import attempt
+from ansible.module_utils.optout_programs.view import viewed
 
 INJECT = Path("/dev/aer_inject")
 COMPLETION_TIMEOUT = 1 << 14

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from ansible.module_utils.fleetpolicy_probe.guest import Guest
 from ansible.module_utils.fleetpolicy_probe.measure import REGION_IPA, Reader
 from ansible.module_utils.fleetpolicy_probe.system import Area
-from ansible.module_utils.optout_ops.function import Function
+from ansible.module_utils.optout_programs.function import Function
 
 CONSENT = "??"
 """VM_ALLOW_ANY_UNCACHED as smaps shows it: a flag that has no letters."""
