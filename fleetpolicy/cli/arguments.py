@@ -64,11 +64,16 @@ def _inventory_flags(verb: ArgumentParser) -> None:
 
 
 def _fleet_flags(verb: ArgumentParser) -> None:
-    _inventory_flags(verb)
     verb.add_argument(
         "--policy", type=Path, action="append", default=[], metavar="PATH",
         help="policy files or folders, instead of the fleet's policies/",
     )  # fmt: skip
+    _recorded_flags(verb)
+
+
+def _recorded_flags(verb: ArgumentParser) -> None:
+    """Declare what a command takes that needs no policy, but the facts of hosts."""
+    _inventory_flags(verb)
     verb.add_argument(
         "--facts", type=Path, metavar="DIR", help="recorded facts, instead of the fleet's facts/"
     )
@@ -88,11 +93,7 @@ def _host_flags(verb: ArgumentParser) -> None:
 
 def _fork_flag(verb: ArgumentParser) -> None:
     verb.add_argument(
-        "--forks",
-        type=_count,
-        default=5,
-        metavar="N",
-        help="hosts at a time (default: %(default)s)",
+        "--forks", type=_count, default=5, metavar="N", help="hosts at a time (default: 5)"
     )
 
 
@@ -273,7 +274,7 @@ _VERBS: dict[str, _Verb] = {
     "schema": ("Print the JSON Schema of a kind, or write them all", "schema", "schema",
                _schema_flags),
     "facts": ("Collect, show or compare what hosts are", "facts", "facts", _facts_flags, _age_flag,
-              _exit_flag, *_ON_HOSTS),
+              _exit_flag, _recorded_flags, _host_flags),
     "render": ("Write the files that hosts are to have", "render", "render", _render_flags,
                _exit_flag, _admission_flag, *_ON_HOSTS),
     "simulate": ("Say what guests get for every region of every device", "simulate", "simulate",
@@ -290,7 +291,7 @@ _VERBS: dict[str, _Verb] = {
     "explain": ("Explain a rule, a host, a rollout or what is silenced", "explain", "explain",
                 _explain_flags, *_ON_HOSTS),
     "modules": ("Install prebuilt kernel modules on hosts", "modules", "modules", _modules_flags,
-                _fleet_flags, _fork_flag),
+                _recorded_flags, _fork_flag),
     "prove": ("Prove the core's invariants, over everything or over a fleet", "prove", "prove",
               _prove_flags, *_ON_HOSTS),
     "lab measure": ("Measure stage 2 on real kernels", "measure", "measure", measure_flags),

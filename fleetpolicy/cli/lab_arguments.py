@@ -15,7 +15,8 @@ _ACTIONS = {
     "down": "end and remove, with all that is on them",
 }
 _SEE = "kernels alone, without hosts: fleetpolicy lab measure --help"
-_BARE = frozenset({"-h", "--help", "-q", "--quiet", "-v", "--verbose"})
+_BARE = frozenset({"--help", "--quiet", "--verbose"})
+_BARE_LETTERS = "hqv"
 """Flags of lab that take no word."""
 
 
@@ -71,8 +72,10 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _takes_a_word(flag: str) -> bool:
-    is_whole = "=" not in flag if flag.startswith("--") else len(flag) == len("-i")
-    return is_whole and flag not in _BARE
+    if flag.startswith("--"):
+        return "=" not in flag and flag not in _BARE
+    # Letters may stand together: -qi PATH, and the word right behind its letter: -iPATH.
+    return len(flag.lstrip("-").lstrip(_BARE_LETTERS)) == 1
 
 
 def measure_flags(verb: ArgumentParser) -> None:

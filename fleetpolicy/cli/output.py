@@ -127,7 +127,10 @@ class Output:
         return status or ExitStatus.USAGE
 
     def stop(self, verb: str, error: FleetPolicyError) -> None:
-        """Write the findings that left a verb without a product; a terminal is told in any case."""
+        """Write the findings that left a verb without a product.
+
+        Where all goes to files, standard error is told as well.
+        """
         self.emit_findings(verb, _RESULTS.get(error.status, "failed"), error.diagnostics)
         if all(target.path is not None for target in self.targets):
             sys.stderr.write(self.findings_text(error.diagnostics, PLAIN))

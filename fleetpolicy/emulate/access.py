@@ -59,6 +59,10 @@ def make_keys(folder: Path, name: str) -> None:
             for place in (folder / file, folder / f"{file}.pub"):
                 place.unlink(missing_ok=True)
             _keygen(folder / file, name)
+
+
+def write_known(folder: Path, name: str) -> None:
+    """Write which key ssh is to accept of the host; its own is there."""
     kind, text, *_ = (folder / f"{HOST_KEY}.pub").read_text().split()
     (folder / KNOWN).write_text(f"{name} {kind} {text}\n")
 

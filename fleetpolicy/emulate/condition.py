@@ -7,7 +7,9 @@ from fleetpolicy.emulate.qmp import Monitor
 from fleetpolicy.emulate.room import free_at
 
 _SECONDS = 5.0
-_AT_WORK, _NO_ROOM, _PAUSED = "running", "io-error", "paused"
+_NO_ROOM, _PAUSED = "io-error", "paused"
+_FINE = frozenset({"", "prelaunch", "running", "shutdown"})
+"""At work, or about to begin or to end; nothing where QEMU does not answer."""
 
 
 def hindrance(folder: Path) -> str:
@@ -20,7 +22,7 @@ def hindrance(folder: Path) -> str:
     state = _state(folder)
     if state == _NO_ROOM:
         return f"QEMU paused it: its disk could not be written; {free_at(folder)}"
-    return "" if state in {"", _AT_WORK} else f"QEMU says that it is {state}"
+    return "" if state in _FINE else f"QEMU says that it is {state}"
 
 
 def resume(folder: Path) -> None:

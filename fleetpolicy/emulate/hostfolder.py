@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetpolicy.diagnostics import FleetPolicyError, Rule, Span, Subject
-from fleetpolicy.emulate.access import HOST_KEY, KEY, identity_files, lost_keys, make_keys
+from fleetpolicy.emulate.access import (
+    HOST_KEY,
+    KEY,
+    identity_files,
+    lost_keys,
+    make_keys,
+    write_known,
+)
 from fleetpolicy.emulate.board import DISK, NVME_BYTES, nvme_files
 from fleetpolicy.emulate.cache import remove
 from fleetpolicy.emulate.disk import write_files
@@ -52,8 +59,16 @@ class HostFolder:
         """Whether it is there, whole or not.
 
         Raises:
-            FleetPolicyError: Something else is in its place.
+            FleetPolicyError: Something else is in its place, or it cannot be looked into.
         """
+        try:
+            return self._is_made()
+        except PermissionError as error:
+            fix = "run this as the user whom it belongs to, or move it away"
+            why = f"it cannot be looked into: {error.strerror}"
+            raise self.refusal(NOT_PRIVATE, why, fix) from error
+
+    def _is_made(self) -> bool:
         if self.path.is_symlink():
             raise self.refusal(NOT_OURS, "it is a symbolic link", "move it away")
         if not self.path.exists():
@@ -124,6 +139,7 @@ class HostFolder:
         elif lost := lost_keys(self.path):
             why = f"{' and '.join(lost)} cannot be read, and its disk knows no other"
             raise self.refusal(KEYS_LOST, why, "put it back, or run: fleetpolicy lab reset")
+        write_known(self.path, self.name)
 
     def remove(self) -> None:
         """Remove it with all that is in it; its marker goes last."""

@@ -30,7 +30,7 @@ def locked(place: Path, progress: Progress = silent) -> Iterator[None]:
 
     Args:
         place: Of a file or folder; the folder above is made.
-        progress: Told who is waited for.
+        progress: Told who is waited for, be it by what a process that is gone has started.
 
     Raises:
         OSError: The file cannot be made.

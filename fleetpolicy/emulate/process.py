@@ -43,22 +43,6 @@ def is_stopped(pid: int) -> bool:
     return text.rpartition(") ")[2][:1] in {"T", "t"}
 
 
-def wait(folder: Path, seconds: float) -> bool:
-    """Wait until the machine of a folder has ended.
-
-    Returns:
-        Whether it has; False once the seconds are over.
-    """
-    pid = find(folder)
-    descriptor = _open(pid, folder) if pid is not None else None
-    if descriptor is None:
-        return True
-    try:
-        return ends_within(descriptor, seconds)
-    finally:
-        os.close(descriptor)
-
-
 def stop(folder: Path, seconds: float = _END_SECONDS) -> bool:
     """End the machine of a folder, by force if it has not gone after some seconds.
 
@@ -92,16 +76,15 @@ def _end(pid: int, folder: Path, seconds: float) -> bool:
                 return True
     except ProcessLookupError:
         return True
-    except PermissionError as error:
-        raise _not_ended(folder, f"process {pid} belongs to another user") from error
     finally:
         os.close(descriptor)
-    raise _not_ended(folder, f"process {pid} did not end {seconds:.0f} s after SIGKILL")
-
-
-def _not_ended(folder: Path, why: str) -> FleetPolicyError:
-    fix = "end it as the user whom it belongs to, or see what it waits for: cat /proc/PID/stack"
-    return FleetPolicyError(NOT_ENDED.at(Span(str(folder)), why=why, fix=fix))
+    raise FleetPolicyError(
+        NOT_ENDED.at(
+            Span(str(folder)),
+            why=f"process {pid} did not end {seconds:.0f} s after SIGKILL",
+            fix=f"see what process {pid} waits for: its /proc folder has wchan and stack",
+        )
+    )
 
 
 def _emulators() -> Iterator[int]:

@@ -32,7 +32,7 @@ def is_whole(place: Path, seal: Path) -> bool:
     decides, and the seal takes the new times.
     """
     entries = _read(seal)
-    if entries is None:
+    if entries is None or not place.exists():
         return False
     newer: dict[str, list[int]] = {}
     for path, (size, time, checksum) in entries.items():

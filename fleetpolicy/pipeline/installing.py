@@ -9,14 +9,14 @@ from fleetpolicy.load import read_prebuilt
 from fleetpolicy.model.amounts import amount
 from fleetpolicy.model.plan import HostResult
 from fleetpolicy.pipeline.data import playbooks_folder
-from fleetpolicy.pipeline.loading import Hosts, Loaded
+from fleetpolicy.pipeline.loading import Hosts
 from fleetpolicy.pipeline.request import Request
 from fleetpolicy.pipeline.rules import ONLY_SIMULATED
 from fleetpolicy.runner import RunEvent, RunOptions
 
 
 def install(
-    request: Request, loaded: Hosts | Loaded, folder: Path, *, check: bool
+    request: Request, loaded: Hosts, folder: Path, *, check: bool
 ) -> tuple[HostResult, ...]:
     """Install the modules below a folder and return what was done, host by host.
 
@@ -36,7 +36,7 @@ def install(
     return install_modules(modules, loaded.inventory, hosts, options)
 
 
-def _real_hosts(loaded: Hosts | Loaded) -> Sequence[str]:
+def _real_hosts(loaded: Hosts) -> Sequence[str]:
     hosts = [host.name for host in loaded.inventory.hosts.values() if host.simulated is None]
     if not hosts:
         source = loaded.inventory.source

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from fleetpolicy.runner.signals import handled
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _GRACE_SECONDS = 15.0
 
@@ -82,12 +84,5 @@ def interruption(mark: str) -> Iterator[Interruption]:
         mark: A text that the command line of this run's Ansible holds.
     """
     wanted = Interruption(mark)
-    if threading.current_thread() is not threading.main_thread():
+    with handled(_SIGNALS, wanted.want):
         yield wanted
-        return
-    before = {number: signal.signal(number, wanted.want) for number in _SIGNALS}
-    try:
-        yield wanted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

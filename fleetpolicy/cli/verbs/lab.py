@@ -24,7 +24,8 @@ _OF_ALL_THAT_IS_LEFT = ("down", "status")
 def lab(arguments: Namespace, output: Output) -> ExitStatus:
     """Build, boot, show, enter or remove the hosts of the lab."""
     loaded = load_hosts(request_of(arguments, output))
-    left = _left_behind(loaded) if arguments.action in _OF_ALL_THAT_IS_LEFT else ()
+    of_all = arguments.action in _OF_ALL_THAT_IS_LEFT and not arguments.limit
+    left = _left_behind(loaded) if of_all else ()
     known = {*loaded.inventory.hosts, *(host.name for host in left)}
     if arguments.host and arguments.host not in known:
         raise FleetPolicyError(missing_host(loaded, arguments.host))
@@ -52,7 +53,7 @@ def lab(arguments: Namespace, output: Output) -> ExitStatus:
         try:
             _emulated(arguments, emulating, gone, output)
         except KeyboardInterrupt:
-            _tell_what_goes_on(emulating)
+            _tell_what_goes_on((*emulating, *gone))
             raise
     return _print("", output)
 

@@ -92,6 +92,18 @@ def make_folder(name: str, marker: str = '{"format": "fleetpolicy emulated host 
     return folder
 
 
+def test_down_with_a_limit_leaves_what_the_inventory_has_no_more(
+    fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_folder("arm-09")
+
+    assert main(["lab", "status", "-i", fleet, "--limit", "arm-01"]) == 0
+    assert main(["lab", "down", "-q", "-i", fleet, "--limit", "arm-01"]) == 0
+
+    assert capsys.readouterr().out == "arm-01: not built\n"
+    assert folder.exists()
+
+
 def test_hosts_that_the_inventory_has_no_more_are_shown_and_taken_down(
     fleet: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,3 +123,13 @@ def test_help_of_lab_tells_what_each_action_does(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("device", [NETWORK_CARD, SHARED_MEMORY])
 def test_every_measured_device_can_be_bound(device: str) -> None:
     assert parse(["lab", "measure", "--bind", f"{device}=mine"]).bind == [(device, "mine")]
+
+
+@pytest.mark.parametrize(
+    "words", [["-qi", "fleet"], ["-qvifleet"], ["-ifleet"], ["-i", "fleet"], ["-q", "-ifleet"]]
+)
+def test_letters_that_stand_together_are_flags_of_lab(words: list[str]) -> None:
+    arguments = parse(["lab", "ssh", *words, "arm-01", "ls", "-l"])
+
+    assert arguments.inventory == Path("fleet")
+    assert (arguments.host, arguments.command) == ("arm-01", ["ls", "-l"])

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from fleetpolicy.cli import main
-from fleetpolicy.load import load_inventory, load_policies
+from fleetpolicy.load import load_inventory
 from fleetpolicy.load.places import Places
 from fleetpolicy.pipeline.installing import _real_hosts
-from fleetpolicy.pipeline.loading import Loaded
+from fleetpolicy.pipeline.loading import Hosts
 
 TESTS = Path(__file__).resolve().parents[2]
 DEMO = TESTS.parent / "inventories" / "demo"
@@ -36,9 +36,8 @@ def test_modules_for_a_fleet_of_simulated_hosts_are_refused(
 @pytest.mark.ansible
 @pytest.mark.accepts("FP620")
 def test_modules_go_to_the_hosts_that_exist() -> None:
-    policy, _ = load_policies([TESTS / "cases" / "demo" / "policy.yaml"])
     inventory = load_inventory(TESTS / "fleet" / "hosts.yaml", limit="gh-01:gh-02")
 
-    hosts = _real_hosts(Loaded(Places(None, (), None), policy, inventory, ()))
+    hosts = _real_hosts(Hosts(Places(None, (), None), inventory, ()))
 
     assert hosts == ["gh-01", "gh-02"]

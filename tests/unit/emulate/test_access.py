@@ -12,6 +12,7 @@ from fleetpolicy.emulate.access import (
     make_keys,
     ssh_words,
     write_config,
+    write_known,
 )
 
 
@@ -53,6 +54,7 @@ def test_keys_are_made_once_and_private(tmp_path: Path) -> None:
     before = (tmp_path / "key").read_bytes()
 
     make_keys(tmp_path, "arm-01")
+    write_known(tmp_path, "arm-01")
 
     assert (tmp_path / "key").read_bytes() == before
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600

@@ -18,6 +18,7 @@ from tests.unit.emulate.emulators import answering
 RELEASE = "6.12.1-arm64"
 MARKER = f'{{"format": "fleetpolicy emulated host 1", "releases": ["{RELEASE}"]}}'
 IMAGE = Image(Path("/nowhere"), (RELEASE,))
+NOBODY = 65534
 NO_PROGRAMS = Programs(Path("/nowhere"), "0")
 
 
@@ -91,14 +92,14 @@ def test_keys_that_were_cut_off_before_there_was_a_disk_are_made_anew(
     tmp_path: Path, name: str
 ) -> None:
     make_keys(tmp_path, "arm-01")
-    whole = (tmp_path / "known_hosts").read_text()
+    whole = (tmp_path / "host_key.pub").read_text()
     (tmp_path / name).write_text("")
 
     make_keys(tmp_path, "arm-01")
 
     assert (tmp_path / name).read_text()
     changed = name.startswith("host_key")
-    assert ((tmp_path / "known_hosts").read_text() != whole) is changed
+    assert ((tmp_path / "host_key.pub").read_text() != whole) is changed
 
 
 @pytest.mark.shows("FP835")
@@ -152,3 +153,30 @@ def test_half_a_folder_is_removed(tmp_path: Path) -> None:
     assert switch_off(left_behind(tmp_path / ".lab", ())[0]) is True
 
     assert [path.name for path in (tmp_path / ".lab").iterdir()] == [".arm-01.lock"]
+
+
+def test_known_hosts_that_was_lost_is_written_anew(folder: HostFolder) -> None:
+    folder.make(IMAGE, EmulatedHost(), NO_PROGRAMS)
+    whole = (folder.path / "known_hosts").read_text()
+    (folder.path / "known_hosts").unlink()
+
+    folder.make(IMAGE, EmulatedHost(), NO_PROGRAMS)
+
+    assert (folder.path / "known_hosts").read_text() == whole
+
+
+@pytest.mark.shows("FP841")
+def test_folder_that_cannot_be_looked_into_is_refused(folder: HostFolder) -> None:
+    folder.path.chmod(0)
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(FleetPolicyError) as caught:
+            _ = folder.is_made
+    finally:
+        os.seteuid(me)
+        folder.path.chmod(0o700)
+
+    (finding,) = caught.value.diagnostics
+    assert finding.why == "it cannot be looked into: Permission denied"
